@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MODEL_BUILDER_H
+#define MODEL_BUILDER_H
+
+/*
+ * The builder inside the library: beside the public prof_add_... which intern
+ * what they are given, the prof_append_... door for readers whose rows are
+ * unique already and whose ids are known (profile.proto). Both keep the same
+ * tables; a table takes rows through one door only.
+ */
+
+#include "model/profile.h"
+
+struct prof_builder {
+	struct prof_profile *profile; /* NULL: there was no memory for one */
+	struct interner strings, stacks, label_sets;
+	struct hash_index functions, locations, mappings;
+	struct hash_index samples;    /* of prof_count_sample */
+	VEC(unsigned char) scratch;   /* a stack or label set being packed */
+	struct prof_limits limits;    /* all set; the sizes of one row */
+	enum prof_status status;      /* sticky */
+	struct prof_error error;
+	struct prof_allocator allocator;
+};
+
+/*
+ * The sticky failure: the first one is kept. Returns the status that is kept.
+ */
+enum prof_status builder_fail(struct prof_builder *b, enum prof_status status,
+                              const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* The id of a string: 0 is "", and a failure, which sticks. */
+uint32_t builder_string(struct prof_builder *b, struct prof_str s);
+
+/* Rows without a look for equal ones. 0: failed, and it sticks. */
+uint32_t builder_append_function(struct prof_builder *b,
+                                 const struct row_function *row);
+uint32_t builder_append_mapping(struct prof_builder *b,
+                                const struct row_mapping *row);
+/* lines[n] of the location; row.first_line's flag is kept, the rest set. */
+uint32_t builder_append_location(struct prof_builder *b,
+                                 const struct row_location *row,
+                                 const struct prof_line *lines, size_t n);
+
+#endif
