@@ -11,6 +11,8 @@
 
 #include "model/profile.h"
 
+#include <profile/io.h>
+
 struct prof_builder {
 	struct prof_profile *profile; /* NULL: there was no memory for one */
 	struct interner strings, stacks, label_sets;

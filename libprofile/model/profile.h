@@ -19,6 +19,7 @@
  */
 
 #include "base/intern.h"
+#include "base/varint.h"
 
 #include <profile/model.h>
 
@@ -94,6 +95,48 @@ static inline uint32_t location_n_lines(const struct row_location *l)
 {
 	return location_first_line(l + 1) - location_first_line(l);
 }
+
+/* ---- Labels, packed ---- */
+
+struct row_label {
+	uint32_t key, str; /* string ids; str is the unit of a number */
+	bool is_number;
+	int64_t num;
+};
+
+#define LABEL_PACKED_MAX (3 * VARINT_MAX)
+
+/* to[LABEL_PACKED_MAX]; returns the end of what was written. */
+static inline unsigned char *label_pack(unsigned char *to,
+                                        const struct row_label *label)
+{
+	to = varint_put(to, label->key);
+	to = varint_put(to, (uint64_t)label->str << 1 | label->is_number);
+	if (label->is_number)
+		to = varint_put(to, zigzag(label->num));
+	return to;
+}
+
+/* Reads one label of a label set; returns its end. */
+static inline const unsigned char *label_unpack(const unsigned char *p,
+                                                struct row_label *out)
+{
+	uint64_t n = 0;
+
+	p = varint_get(p, p + VARINT_MAX, &n);
+	out->key = (uint32_t)n;
+	p = varint_get(p, p + VARINT_MAX, &n);
+	out->str = (uint32_t)(n >> 1);
+	out->is_number = n & 1;
+	out->num = 0;
+	if (out->is_number) {
+		p = varint_get(p, p + VARINT_MAX, &n);
+		out->num = unzigzag(n);
+	}
+	return p;
+}
+
+/* ---- Profiles ---- */
 
 /* An empty profile with row 0 of each table; NULL: out of memory. */
 struct prof_profile *profile_new(const struct prof_allocator *a);

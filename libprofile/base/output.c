@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Plain output goes to the sink a buffer at a time. Compressed output is
+ * kept until it is closed: the fast compressor takes all of it at once, and
+ * its one member is read by programs that stop at the first.
+ */
+#include "base/output.h"
+
+#include "base/codec.h"
+#include "base/error.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define BUFFER_SIZE ((size_t)256 << 10)
+
+void output_open(struct output *out, struct prof_sink sink,
+                 uint32_t gzip_level, const struct prof_allocator *a)
+{
+	*out = (struct output){
+		.sink = sink,
+		.gzip_level = gzip_level,
+		.allocator = a,
+	};
+}
+
+static void send(struct output *out, const unsigned char *bytes, size_t size)
+{
+	int result;
+
+	if (out->status != PROF_OK || size == 0)
+		return;
+	result = out->sink.write(out->sink.ctx, bytes, size);
+	if (result < 0) {
+		errno = -result;
+		out->status = error_set(&out->error, PROF_SYSTEM,
+		                        "cannot write: %s", strerror(errno));
+	}
+}
+
+static size_t buffered(const struct output *out)
+{
+	return (size_t)(out->p - out->buffer);
+}
+
+/* Makes the buffer at least `size` bytes, keeping what is in it. */
+static bool grow(struct output *out, size_t size)
+{
+	const size_t used = buffered(out);
+	unsigned char *grown;
+
+	size = size < BUFFER_SIZE ? BUFFER_SIZE : size;
+	grown = mem_resize(out->allocator, out->buffer, out->buffer_size, size);
+	if (!grown) {
+		if (out->status == PROF_OK)
+			out->status = error_nomem(&out->error);
+		return false;
+	}
+	out->buffer = grown;
+	out->buffer_size = size;
+	out->p = grown + used;
+	out->end = grown + size;
+	return true;
+}
+
+bool output_room(struct output *out, size_t n)
+{
+	if ((size_t)(out->end - out->p) >= n)
+		return true;
+	if (out->status == PROF_NOMEM)
+		return false;
+	if (!out->gzip_level && out->buffer) {
+		send(out, out->buffer, buffered(out));
+		out->flushed += buffered(out);
+		out->p = out->buffer;
+		if (out->buffer_size >= n)
+			return true;
+	}
+	if (n > SIZE_MAX / 4 || out->buffer_size > SIZE_MAX / 4)
+		return grow(out, SIZE_MAX);
+	if (out->gzip_level)
+		return grow(out, out->buffer_size + out->buffer_size / 2 + n);
+	return grow(out, n);
+}
+
+static enum prof_status send_compressed(struct output *out)
+{
+	unsigned char *packed;
+	size_t size, capacity;
+
+	if (gzip_compress(&packed, &size, &capacity, out->buffer, buffered(out),
+	                  out->gzip_level, out->allocator) != PROF_OK)
+		return out->status = error_nomem(&out->error);
+	send(out, packed, size);
+	mem_free(out->allocator, packed, capacity);
+	return out->status;
+}
+
+enum prof_status output_close(struct output *out, struct prof_error *err)
+{
+	if (out->status == PROF_OK && out->gzip_level)
+		send_compressed(out);
+	else
+		send(out, out->buffer, buffered(out));
+	mem_free(out->allocator, out->buffer, out->buffer_size);
+	out->p = out->end = out->buffer = NULL;
+	out->buffer_size = 0;
+	if (out->status != PROF_OK && err)
+		*err = out->error;
+	return out->status;
+}
+
+void output_bytes(struct output *out, const void *bytes, size_t size)
+{
+	if (size && output_room(out, size)) {
+		memcpy(out->p, bytes, size);
+		out->p += size;
+	}
+}
+
+void output_text(struct output *out, const char *text)
+{
+	output_bytes(out, text, strlen(text));
+}
+
+void output_str(struct output *out, struct prof_str s)
+{
+	output_bytes(out, s.ptr, s.len);
+}
+
+void output_char(struct output *out, char c)
+{
+	if (output_room(out, 1))
+		*out->p++ = (unsigned char)c;
+}
+
+void output_u64(struct output *out, uint64_t n)
+{
+	unsigned char digits[20];
+	size_t i = sizeof(digits);
+
+	do {
+		digits[--i] = (unsigned char)('0' + n % 10);
+		n /= 10;
+	} while (n);
+	output_bytes(out, digits + i, sizeof(digits) - i);
+}
+
+void output_i64(struct output *out, int64_t n)
+{
+	if (n < 0)
+		output_char(out, '-');
+	output_u64(out, n < 0 ? -(uint64_t)n : (uint64_t)n);
+}
+
+void output_hex(struct output *out, uint64_t n)
+{
+	unsigned char digits[18];
+	size_t i = sizeof(digits);
+
+	do {
+		digits[--i] = (unsigned char)"0123456789abcdef"[n & 15];
+		n >>= 4;
+	} while (n);
+	digits[--i] = 'x';
+	digits[--i] = '0';
+	output_bytes(out, digits + i, sizeof(digits) - i);
+}
+
+void output_printf(struct output *out, const char *format, ...)
+{
+	va_list args;
+	int n;
+
+	va_start(args, format);
+	n = vsnprintf(NULL, 0, format, args);
+	va_end(args);
+	if (n <= 0 || !output_room(out, (size_t)n + 1))
+		return;
+	va_start(args, format);
+	vsnprintf((char *)out->p, (size_t)n + 1, format, args);
+	va_end(args);
+	out->p += n;
+}
+
+uint64_t output_size(const struct output *out)
+{
+	return out->flushed + (out->buffer ? buffered(out) : 0);
+}
