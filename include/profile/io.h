@@ -151,10 +151,12 @@ struct prof_write_options {
 	bool strict; /* what cannot be expressed is PROF_UNSUPPORTED, no note */
 	const struct prof_allocator *allocator;
 
+	bool gzip;         /* compress formats that are plain by custom too */
+	bool uncompressed; /* do not compress those that are not */
+	uint32_t level;    /* of gzip, 1 to 12; 0: 6 */
+
 	/* pprof */
-	bool uncompressed;
 	bool keep_order; /* samples and ids as they are; else canonical order */
-	uint32_t level;  /* of gzip, 1 to 12; 0: 6 */
 
 	/* collapsed */
 	const char *sample_type; /* as prof_find_sample_type(); NULL: "" */

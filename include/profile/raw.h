@@ -138,6 +138,8 @@ struct prof_recorder {
 	/* The recording is complete. lost: samples that were dropped. */
 	enum prof_status (*end)(void *ctx, int64_t duration_ns, uint64_t lost,
 	                        struct prof_error *err);
+	/* Gives back ctx, see prof_recorder_free(); may be NULL. */
+	void (*free)(void *ctx);
 	void *ctx;
 };
 

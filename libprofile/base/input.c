@@ -25,6 +25,10 @@
 #define MAX_BYTES_BASE (UINT64_C(64) << 20)
 #define MAX_BYTES_RATIO 1000
 
+/* Memory that a byte of input may cost: real profiles stay below a third. */
+#define MEMORY_PER_BYTE 16
+#define MEMORY_PER_PACKED_BYTE 64
+
 struct input_state {
 	struct prof_source source;
 	const struct prof_allocator *allocator;
@@ -54,6 +58,18 @@ static enum prof_status input_fail(struct input *in, enum prof_status status)
 	return status;
 }
 
+/* What may be held in memory grows with what the source gave. */
+static void count_source(struct input *in, size_t n)
+{
+	struct input_state *s = in->state;
+
+	s->source_bytes += n;
+	if (in->budget)
+		mem_budget_raise(in->budget, (uint64_t)n *
+		                 (s->decoder ? MEMORY_PER_PACKED_BYTE :
+		                  MEMORY_PER_BYTE));
+}
+
 /* Fills the source buffer where it is empty; false: nothing more comes. */
 static bool read_source(struct input *in)
 {
@@ -77,7 +93,7 @@ static bool read_source(struct input *in)
 	}
 	s->source_p = s->source_buffer;
 	s->source_end = s->source_buffer + n;
-	s->source_bytes += (uint64_t)n;
+	count_source(in, (size_t)n);
 	return true;
 }
 
@@ -224,38 +240,47 @@ static bool read_some(struct input *in, size_t room)
 		}
 		return false;
 	}
-	s->source_bytes += (uint64_t)n;
+	count_source(in, (size_t)n);
 	in->end += n;
 	return true;
 }
 
-/* Moves what is left to the front of a window that holds n bytes. */
-static bool make_room(struct input *in, size_t n)
+/* Moves what is left to the front of the window. */
+static void move_to_front(struct input *in)
 {
 	struct input_state *s = in->state;
 	const size_t left = (size_t)(in->end - in->p);
 	const size_t taken = (size_t)(in->p - s->window);
 
-	if (n > SIZE_MAX / 2)
-		n = SIZE_MAX / 2;
-	if (n > s->window_size) {
-		const size_t size = n + n / 4;
-		unsigned char *grown = mem_resize(
-			s->allocator, s->window, s->window_size + PADDING,
-			size + PADDING);
-
-		if (!grown) {
-			input_fail(in, error_nomem(&in->error));
-			return false;
-		}
-		s->window = grown;
-		s->window_size = size;
-	}
 	if (left && taken)
 		memmove(s->window, s->window + taken, left);
 	s->window_offset += taken;
 	in->p = s->window;
 	in->end = s->window + left;
+}
+
+/*
+ * A larger window for something of n bytes. It doubles as bytes arrive, so
+ * that a length which the input does not live up to costs nothing.
+ */
+static bool grow_window(struct input *in, size_t n)
+{
+	struct input_state *s = in->state;
+	const size_t left = (size_t)(in->end - in->p);
+	const size_t size = n / 2 < s->window_size ? n + n / 4 :
+		s->window_size * 2;
+	unsigned char *grown = mem_resize(s->allocator, s->window,
+	                                  s->window_size + PADDING,
+	                                  size + PADDING);
+
+	if (!grown) {
+		input_fail(in, error_nomem(&in->error));
+		return false;
+	}
+	s->window = grown;
+	s->window_size = size;
+	in->p = grown;
+	in->end = grown + left;
 	return true;
 }
 
@@ -277,12 +302,18 @@ size_t input_need(struct input *in, size_t n)
 
 	if ((size_t)(in->end - in->p) >= n)
 		return (size_t)(in->end - in->p);
-	if (in->status != PROF_OK || !make_room(in, n))
+	if (in->status != PROF_OK)
 		return (size_t)(in->end - in->p);
+	move_to_front(in);
 	while ((size_t)(in->end - in->p) < n && in->status == PROF_OK) {
 		const size_t room =
 			s->window_size - (size_t)(in->end - s->window);
 
+		if (room == 0) {
+			if (!grow_window(in, n))
+				break;
+			continue;
+		}
 		if (s->decoder ? !decode_some(in, room) : !read_some(in, room))
 			break;
 		check_size(in);
@@ -357,7 +388,7 @@ static enum prof_status find_decoder(struct input *in)
 		if (more <= 0)
 			break;
 		s->source_end += more;
-		s->source_bytes += (uint64_t)more;
+		count_source(in, (size_t)more);
 		n += (size_t)more;
 	}
 	if (is_gzip(s->source_p, n))
@@ -366,6 +397,10 @@ static enum prof_status find_decoder(struct input *in)
 		s->decoder = &decoder_zstd;
 	else
 		return PROF_OK;
+	/* The first bytes were counted as plain ones. */
+	if (in->budget)
+		mem_budget_raise(in->budget, s->source_bytes *
+		                 (MEMORY_PER_PACKED_BYTE - MEMORY_PER_BYTE));
 	if (!s->decoder->new)
 		return input_fail(in, error_set(&in->error, PROF_UNSUPPORTED,
 		                                "input is compressed with %s, "
@@ -381,6 +416,7 @@ enum prof_status input_open(struct input *in, struct prof_source source,
                             const struct prof_limits *limits,
                             enum input_flags flags,
                             const struct prof_allocator *a,
+                            struct mem_budget *budget,
                             struct prof_error *err)
 {
 	struct input_state *s;
@@ -390,6 +426,7 @@ enum prof_status input_open(struct input *in, struct prof_source source,
 	if (!s)
 		return error_nomem(err);
 	in->state = s;
+	in->budget = budget;
 	s->source = source;
 	s->allocator = a;
 	s->max_bytes = limits ? limits->max_bytes : 0;

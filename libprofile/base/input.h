@@ -21,6 +21,7 @@ struct input {
 	/* Why no more bytes come: PROF_OK at the end of the input. Sticky. */
 	enum prof_status status;
 	struct prof_error error; /* of that status */
+	struct mem_budget *budget; /* raised by what comes in, or NULL */
 	struct input_state *state;
 };
 
@@ -31,12 +32,14 @@ enum input_flags {
 
 /*
  * Opens an input and finds out how it is compressed. limits: max_bytes and
- * nothing else is looked at. The source and a must outlive the input.
+ * nothing else is looked at. budget: may be NULL; see struct input. The
+ * source and a must outlive the input.
  */
 enum prof_status input_open(struct input *in, struct prof_source source,
                             const struct prof_limits *limits,
                             enum input_flags flags,
                             const struct prof_allocator *a,
+                            struct mem_budget *budget,
                             struct prof_error *err);
 void input_close(struct input *in);
 

@@ -95,3 +95,9 @@ void mem_budget_init(struct mem_budget *b, const struct prof_allocator *inner,
 		.max = max,
 	};
 }
+
+void mem_budget_raise(struct mem_budget *b, uint64_t more)
+{
+	if (!b->is_fixed)
+		b->max = more > UINT64_MAX - b->max ? UINT64_MAX : b->max + more;
+}

@@ -53,10 +53,14 @@ struct mem_budget {
 	struct prof_allocator allocator; /* pass &budget.allocator on */
 	const struct prof_allocator *inner;
 	uint64_t used, max;
+	bool is_fixed; /* not raised */
 	bool was_exceeded;
 };
 
 void mem_budget_init(struct mem_budget *b, const struct prof_allocator *inner,
                      uint64_t max);
+
+/* Allows `more` bytes on top; a fixed budget stays as it is. */
+void mem_budget_raise(struct mem_budget *b, uint64_t more);
 
 #endif

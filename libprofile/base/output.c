@@ -104,12 +104,17 @@ enum prof_status output_close(struct output *out, struct prof_error *err)
 		send_compressed(out);
 	else
 		send(out, out->buffer, buffered(out));
-	mem_free(out->allocator, out->buffer, out->buffer_size);
-	out->p = out->end = out->buffer = NULL;
-	out->buffer_size = 0;
+	output_abandon(out);
 	if (out->status != PROF_OK && err)
 		*err = out->error;
 	return out->status;
+}
+
+void output_abandon(struct output *out)
+{
+	mem_free(out->allocator, out->buffer, out->buffer_size);
+	out->p = out->end = out->buffer = NULL;
+	out->buffer_size = 0;
 }
 
 void output_bytes(struct output *out, const void *bytes, size_t size)

@@ -32,6 +32,9 @@ void output_open(struct output *out, struct prof_sink sink,
 /* Hands the rest to the sink, frees the buffer, and tells how all went. */
 enum prof_status output_close(struct output *out, struct prof_error *err);
 
+/* Frees the buffer and hands over nothing more. */
+void output_abandon(struct output *out);
+
 /*
  * Room for n bytes at out->p, contiguous. False (with a scratch of no use)
  * only when out of memory. Advance out->p over what was written.

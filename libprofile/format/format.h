@@ -25,22 +25,29 @@ struct format_reading {
 	const struct prof_allocator *allocator;
 };
 
+/*
+ * What a writing function gets: put bytes into out. A recorder keeps it until
+ * its free() is called, which ends with writing_free().
+ */
 struct format_writing {
-	struct output *out;
-	const struct prof_write_options *options; /* never NULL */
-	const struct prof_allocator *allocator;
+	struct output out;
+	struct prof_write_options options;
+	struct prof_allocator allocator;
 };
 
 struct format {
 	struct prof_format_info info;
+	bool is_gzipped; /* unless the caller asks otherwise */
 	/*
 	 * How sure the first bytes head[size] (512 of them where the input has
 	 * so many) make it that this is the format: 0 no, 1 it could be, 2 it
-	 * looks like it, 3 certain. The highest wins, then the first row.
+	 * looks like it, 3 certain. The highest wins, then the first row. NULL:
+	 * never found by content.
 	 */
 	int (*probe)(const unsigned char *head, size_t size);
 	/* Adds what it reads to the builder. A failure to read comes back as
-	   the status, with err filled; one of the builder sticks there. */
+	   the status, with err filled; one of the builder sticks there, and
+	   one of the input in r->in. */
 	enum prof_status (*read)(struct format_reading *r,
 	                         struct prof_builder *b,
 	                         struct prof_error *err);
@@ -48,19 +55,23 @@ struct format {
 	enum prof_status (*write)(const struct prof_profile *p,
 	                          struct format_writing *w,
 	                          struct prof_error *err);
+	/* Tells the recorder what it reads. */
 	enum prof_status (*read_recording)(struct format_reading *r,
 	                                   const struct prof_recorder *to,
 	                                   struct prof_error *err);
+	/* Of a format that can hold either: what these first bytes begin. */
+	bool (*holds_recording)(const unsigned char *head, size_t size);
 	/*
-	 * Fills in the functions and the context of a recorder that puts what
-	 * it is told into w->out. w lives as long as the recorder; `release`
-	 * frees the context.
+	 * Fills in a recorder that puts what it is told into w->out; its end()
+	 * closes the output, its free() calls writing_free(). On failure w
+	 * stays the caller's.
 	 */
 	enum prof_status (*record)(struct prof_recorder *out,
 	                           struct format_writing *w,
 	                           struct prof_error *err);
-	void (*release)(struct prof_recorder *recorder);
 };
+
+void writing_free(struct format_writing *w);
 
 extern const struct format pprof_format, raw_format, collapsed_format,
 	yaml_format, text_format;

@@ -99,7 +99,7 @@ enum prof_status prof_builder_finish(struct prof_profile **out,
 		return error_nomem(err);
 	status = prof_builder_status(b, err);
 	if (status == PROF_OK)
-		status = profile_check(b->profile, &b->limits, err);
+		status = profile_check(b, err);
 	if (status == PROF_OK) {
 		*out = b->profile;
 		b->profile = NULL;
@@ -417,8 +417,16 @@ uint32_t prof_add_stack(struct prof_builder *b, const uint32_t *locations,
 	if (!vec_reserve(&b->scratch, n * 5, &b->allocator))
 		return fail_to_grow(b, "stacks", 0);
 	to = b->scratch.data;
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		to = varint_put(to, locations[i]);
+		if (locations[i] > b->max_location)
+			b->max_location = locations[i];
+		if (locations[i] == 0)
+			builder_fail(b, PROF_CORRUPT,
+			             "a stack refers to location 0");
+	}
+	if (n > b->profile->max_depth)
+		b->profile->max_depth = (uint32_t)n;
 	id = intern_bytes(&b->stacks, b->scratch.data,
 	                  (size_t)(to - b->scratch.data), &b->allocator);
 	return id ? id : fail_to_grow(b, "stacks", b->profile->stacks.bytes.n);
@@ -455,6 +463,8 @@ uint32_t prof_add_label_set(struct prof_builder *b,
 	}
 	if (b->status != PROF_OK)
 		return 0;
+	if (n > b->profile->max_labels)
+		b->profile->max_labels = (uint32_t)n;
 	id = intern_bytes(&b->label_sets, b->scratch.data,
 	                  (size_t)(to - b->scratch.data), &b->allocator);
 	return id ? id :

@@ -18,6 +18,8 @@ struct prof_builder {
 	struct interner strings, stacks, label_sets;
 	struct hash_index functions, locations, mappings;
 	struct hash_index samples;    /* of prof_count_sample */
+	/* The largest ids that stacks and label sets refer to. */
+	uint32_t max_location, max_label_string;
 	VEC(unsigned char) scratch;   /* a stack or label set being packed */
 	struct prof_limits limits;    /* all set; the sizes of one row */
 	enum prof_status status;      /* sticky */

@@ -20,8 +20,8 @@ const struct prof_limits limits_default = {
 };
 
 struct checking {
-	struct prof_profile *p;
-	const struct prof_limits *limits;
+	const struct prof_builder *b;
+	const struct prof_profile *p;
 	struct prof_error *err;
 };
 
@@ -81,67 +81,39 @@ static enum prof_status check_locations(const struct checking *c)
 	return PROF_OK;
 }
 
+/*
+ * Stacks and label sets are many: what they refer to was noted by each door
+ * as it packed them, and is not read again.
+ */
 static enum prof_status check_stacks(const struct checking *c)
 {
-	struct prof_profile *p = c->p;
-	const uint32_t n_locations = prof_n_locations(p);
-	const uint32_t n = byte_table_n(&p->stacks);
+	const uint32_t n_locations = prof_n_locations(c->p);
 
-	p->max_depth = 0;
-	for (uint32_t i = 1; i < n; i++) {
-		const struct prof_str s = byte_table_get(&p->stacks, i);
-		const unsigned char *at = (const unsigned char *)s.ptr;
-		const unsigned char *const end = at + s.len;
-		uint32_t depth = 0, id;
-
-		for (; at < end; depth++) {
-			at = varint_get_known(at, &id);
-			if (id - 1 >= n_locations)
-				return error_set(c->err, PROF_CORRUPT,
-				                 "a stack refers to location %u "
-				                 "of %u", id, n_locations);
-		}
-		if (depth > p->max_depth)
-			p->max_depth = depth;
-	}
-	if (p->max_depth > c->limits->max_depth)
+	if (c->b->max_location > n_locations)
+		return error_set(c->err, PROF_CORRUPT,
+		                 "a stack refers to location %u of %u",
+		                 c->b->max_location, n_locations);
+	if (c->p->max_depth > c->b->limits.max_depth)
 		return error_set(c->err, PROF_LIMIT, "a stack of %u frames "
 		                 "exceeds the limit max_depth (%llu)",
-		                 p->max_depth,
-		                 (unsigned long long)c->limits->max_depth);
+		                 c->p->max_depth,
+		                 (unsigned long long)c->b->limits.max_depth);
 	return PROF_OK;
 }
 
 static enum prof_status check_label_sets(const struct checking *c)
 {
-	struct prof_profile *p = c->p;
-	const uint32_t n_strings = byte_table_n(&p->strings);
-	const uint32_t n = byte_table_n(&p->label_sets);
+	const uint32_t n_strings = byte_table_n(&c->p->strings);
 
-	p->max_labels = 0;
-	for (uint32_t i = 1; i < n; i++) {
-		const struct prof_str s = byte_table_get(&p->label_sets, i);
-		const unsigned char *at = (const unsigned char *)s.ptr;
-		const unsigned char *const end = at + s.len;
-		struct row_label label;
-		uint32_t count = 0;
-
-		for (; at < end; count++) {
-			at = label_unpack(at, &label);
-			if (label.key >= n_strings || label.str >= n_strings)
-				return error_set(c->err, PROF_CORRUPT,
-				                 "a label refers to a string "
-				                 "beyond the %u there are",
-				                 n_strings);
-		}
-		if (count > p->max_labels)
-			p->max_labels = count;
-	}
-	if (p->max_labels > c->limits->max_labels)
+	if (c->b->max_label_string >= n_strings)
+		return error_set(c->err, PROF_CORRUPT,
+		                 "a label refers to string %u of %u",
+		                 c->b->max_label_string, n_strings);
+	if (c->p->max_labels > c->b->limits.max_labels)
 		return error_set(c->err, PROF_LIMIT, "a sample with %u labels "
 		                 "exceeds the limit max_labels (%llu)",
-		                 p->max_labels,
-		                 (unsigned long long)c->limits->max_labels);
+		                 c->p->max_labels,
+		                 (unsigned long long)c->b->limits.max_labels);
 	return PROF_OK;
 }
 
@@ -191,15 +163,14 @@ static enum prof_status check_header(const struct checking *c)
 	return PROF_OK;
 }
 
-enum prof_status profile_check(struct prof_profile *p,
-                               const struct prof_limits *limits,
+enum prof_status profile_check(const struct prof_builder *b,
                                struct prof_error *err)
 {
 	static enum prof_status (*const checks[])(const struct checking *) = {
 		check_header,  check_functions,  check_mappings, check_locations,
 		check_stacks,  check_label_sets, check_samples,
 	};
-	const struct checking c = { p, limits, err };
+	const struct checking c = { b, b->profile, err };
 	enum prof_status status = PROF_OK;
 
 	for (size_t i = 0; status == PROF_OK &&

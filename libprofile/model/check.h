@@ -7,7 +7,7 @@
  * before anyone sees it.
  */
 
-#include "model/profile.h"
+#include "model/builder.h"
 
 #include <profile/io.h>
 
@@ -16,13 +16,12 @@
 extern const struct prof_limits limits_default;
 
 /*
- * Checks that every id is one of its table, that there are as many values as
- * there are samples and sample types, and that no row is larger than limits
- * allow. Sets max_depth and max_labels of the profile. PROF_CORRUPT and
- * PROF_LIMIT name the row.
+ * Checks that every id of the builder's profile is one of its table, that
+ * there are as many values as there are samples and sample types, and that
+ * no row is larger than the limits allow. PROF_CORRUPT and PROF_LIMIT name
+ * the row.
  */
-enum prof_status profile_check(struct prof_profile *p,
-                               const struct prof_limits *limits,
+enum prof_status profile_check(const struct prof_builder *b,
                                struct prof_error *err);
 
 #endif

@@ -1,0 +1,1130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reading profile.proto in one pass over the window, with no message tree.
+ *
+ * A sample's packed location ids are taken as they stand: those bytes are
+ * the model's stack. They are only walked once, to see that each id is in
+ * its shortest form and how large the largest is. Samples wait in batches of
+ * 32, so that their stacks and label sets are interned together; a batch
+ * points into the window, and is interned before the window moves.
+ *
+ * Rows may refer to rows that come later (google/pprof writes samples
+ * first). References stay as the file has them until the end of the input;
+ * where ids are 1, 2, 3 ... in order, as nearly always, that is all.
+ */
+#include "format/pprof.h"
+
+#include "base/error.h"
+#include "base/varint.h"
+#include "format/pprof_ids.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* A read ahead that keeps small fields whole: fewer checks for more input. */
+#define READ_AHEAD 4096
+/* Bytes that one sample, location ... may take: far beyond its own limits. */
+#define MAX_MESSAGE (UINT64_C(1) << 30)
+
+/* Bytes that wait to be interned: in the window, or in the scratch. */
+struct span {
+	const unsigned char *bytes; /* NULL: scratch.data + offset */
+	size_t offset, size;
+};
+
+struct pprof_reader {
+	struct format_reading *r;
+	struct input *in;
+	struct prof_builder *b;
+	struct prof_profile *p;
+	const struct prof_allocator *a;
+	struct prof_error *err;
+	enum prof_status status; /* sticky */
+
+	struct id_map mappings, locations, functions;
+	struct large_ids large;
+	uint32_t n_strings;  /* entries of the string table so far */
+	uint32_t max_string; /* the largest index into it */
+	size_t width;        /* values of a sample; from the first one */
+	bool has_time;
+
+	/* The batch. */
+	size_t n_batch;
+	struct span stacks[INTERN_BATCH], label_sets[INTERN_BATCH];
+	VEC(unsigned char) scratch;
+	VEC(struct prof_line) lines; /* of the location being read */
+};
+
+/* ---- Failing ---- */
+
+static bool fail(struct pprof_reader *g, enum prof_status status,
+                 const unsigned char *at, const char *what)
+{
+	if (g->status == PROF_OK)
+		g->status = error_at(g->err, status,
+		                     input_offset(g->in) +
+		                     (uint64_t)(at - g->in->p), "%s", what);
+	return false;
+}
+
+static bool fail_nomem(struct pprof_reader *g)
+{
+	if (g->status == PROF_OK)
+		g->status = error_nomem(g->err);
+	return false;
+}
+
+/* ---- Fields ---- */
+
+struct field {
+	uint32_t number;
+	enum pprof_wire_type type;
+	uint64_t value;             /* of a varint or fixed; size of bytes */
+	const unsigned char *bytes; /* of WIRE_BYTES */
+};
+
+/* The field at p, which is before end: its end, or NULL where malformed. */
+static inline const unsigned char *next_field(const unsigned char *p,
+                                              const unsigned char *end,
+                                              struct field *f)
+{
+	uint64_t tag;
+
+	p = varint_get(p, end, &tag);
+	if (!p || tag >> 3 == 0 || tag >> 3 > UINT32_MAX)
+		return NULL;
+	f->number = (uint32_t)(tag >> 3);
+	f->type = (enum pprof_wire_type)(tag & 7);
+	switch (f->type) {
+	case WIRE_VARINT:
+		return varint_get(p, end, &f->value);
+	case WIRE_BYTES:
+		p = varint_get(p, end, &f->value);
+		if (!p || f->value > (uint64_t)(end - p))
+			return NULL;
+		f->bytes = p;
+		return p + f->value;
+	case WIRE_FIXED64:
+		return end - p >= 8 ? p + 8 : NULL;
+	case WIRE_FIXED32:
+		return end - p >= 4 ? p + 4 : NULL;
+	}
+	return NULL;
+}
+
+/* A reader of one message: what to do with each of its fields. */
+typedef bool take_field(struct pprof_reader *g, void *message,
+                        const struct field *f);
+
+static bool read_message(struct pprof_reader *g, const unsigned char *p,
+                         const unsigned char *end, take_field *take,
+                         void *message, const char *name)
+{
+	struct field f;
+
+	while (p < end) {
+		const unsigned char *const at = p;
+
+		p = next_field(p, end, &f);
+		if (!p) {
+			char what[64] = "malformed field in a ";
+
+			strncat(what, name, 30);
+			return fail(g, PROF_CORRUPT, at, what);
+		}
+		if (!take(g, message, &f)) {
+			char what[64] = "field of the wrong type in a ";
+
+			strncat(what, name, 30);
+			return fail(g, PROF_CORRUPT, at, what);
+		}
+	}
+	return true;
+}
+
+/* A field that has to be a number: false where it is not one. */
+static bool take_number(const struct field *f, uint64_t *to)
+{
+	*to = f->value;
+	return f->type == WIRE_VARINT;
+}
+
+static bool take_int(const struct field *f, int64_t *to)
+{
+	*to = (int64_t)f->value;
+	return f->type == WIRE_VARINT;
+}
+
+/* An index into the string table; its range is checked in the end. */
+static bool take_string(struct pprof_reader *g, const struct field *f,
+                        uint32_t *to)
+{
+	*to = f->value < UINT32_MAX / 2 ? (uint32_t)f->value : UINT32_MAX / 2;
+	if (*to > g->max_string)
+		g->max_string = *to;
+	return f->type == WIRE_VARINT;
+}
+
+static bool take_flag(const struct field *f, uint32_t *flags, uint32_t flag)
+{
+	*flags = f->value ? *flags | flag : *flags & ~flag;
+	return f->type == WIRE_VARINT;
+}
+
+static bool take_id(struct pprof_reader *g, const struct field *f,
+                    uint32_t *to)
+{
+	*to = id_32(&g->large, f->value, g->a);
+	if (*to == 0 && f->value != 0)
+		fail_nomem(g);
+	return f->type == WIRE_VARINT;
+}
+
+/* ---- Samples ---- */
+
+static const unsigned char *span_bytes(const struct pprof_reader *g,
+                                       const struct span *s)
+{
+	return s->bytes ? s->bytes : g->scratch.data + s->offset;
+}
+
+static bool intern_spans(struct pprof_reader *g, struct interner *in,
+                         const struct span *spans, uint32_t *ids)
+{
+	struct prof_str strings[INTERN_BATCH];
+
+	for (size_t i = 0; i < g->n_batch; i++)
+		strings[i] = (struct prof_str){
+			spans[i].size ? (const char *)span_bytes(g, &spans[i]) :
+			NULL, spans[i].size };
+	if (intern_batch(in, strings, ids, g->n_batch, g->a))
+		return true;
+	if (in->table->bytes.n > UINT32_MAX / 2)
+		return fail(g, PROF_LIMIT, g->in->p,
+		            "more than 4 GiB of stacks or label sets");
+	return fail_nomem(g);
+}
+
+/* Interns the samples that wait. */
+static bool flush_batch(struct pprof_reader *g)
+{
+	uint32_t stacks[INTERN_BATCH], label_sets[INTERN_BATCH];
+
+	if (g->n_batch == 0)
+		return true;
+	if (!intern_spans(g, &g->b->stacks, g->stacks, stacks) ||
+	    !intern_spans(g, &g->b->label_sets, g->label_sets, label_sets))
+		return false;
+	if (g->p->samples.n > UINT32_MAX - 1 - g->n_batch)
+		return fail(g, PROF_LIMIT, g->in->p, "more than 2^32 samples");
+	if (!vec_reserve(&g->p->samples, g->n_batch, g->a))
+		return fail_nomem(g);
+	for (size_t i = 0; i < g->n_batch; i++)
+		vec_put(&g->p->samples,
+		        (struct row_sample){ stacks[i], label_sets[i] });
+	g->n_batch = 0;
+	g->scratch.n = 0;
+	return true;
+}
+
+/*
+ * Walks packed ids that are all in their shortest form, from 1 and below
+ * 2^28 (four bytes): notes the largest and how many there are. False where
+ * one is not so.
+ */
+static bool scan_ids(struct prof_builder *b, const unsigned char *p,
+                     const unsigned char *end)
+{
+	uint32_t max = b->max_location;
+	uint32_t depth = 0;
+
+	for (; p < end; depth++) {
+		uint32_t id = *p++;
+
+		if (id >= 0x80) {
+			uint32_t byte = *p++;
+
+			id = (id & 0x7f) | (byte & 0x7f) << 7;
+			if (byte >= 0x80) {
+				byte = *p++;
+				id |= (byte & 0x7f) << 14;
+				if (byte >= 0x80) {
+					byte = *p++;
+					id |= byte << 21;
+				}
+			}
+			if (byte == 0 || byte >= 0x80)
+				return false;
+		}
+		if (id == 0)
+			return false;
+		if (id > max)
+			max = id;
+	}
+	if (p != end)
+		return false;
+	b->max_location = max;
+	if (depth > b->profile->max_depth)
+		b->profile->max_depth = depth;
+	return true;
+}
+
+/* The same ids one by one, put into the scratch in their shortest form. */
+static bool repack_ids(struct pprof_reader *g, const unsigned char *p,
+                       const unsigned char *end, struct span *to)
+{
+	uint32_t depth = 0;
+
+	if (!vec_reserve(&g->scratch, (size_t)(end - p) + VARINT_MAX, g->a))
+		return fail_nomem(g);
+	to->bytes = NULL;
+	to->offset = g->scratch.n;
+	for (; p < end; depth++) {
+		const unsigned char *const at = p;
+		uint64_t wire_id;
+		uint32_t id;
+
+		p = varint_get(p, end, &wire_id);
+		if (!p)
+			return fail(g, PROF_CORRUPT, at,
+			            "malformed location id in a sample");
+		if (wire_id == 0)
+			return fail(g, PROF_CORRUPT, at,
+			            "a sample refers to location 0");
+		id = id_32(&g->large, wire_id, g->a);
+		if (!id)
+			return fail_nomem(g);
+		if (id > g->b->max_location)
+			g->b->max_location = id;
+		g->scratch.n = (size_t)(
+			varint_put(g->scratch.data + g->scratch.n, id) -
+			g->scratch.data);
+	}
+	if (depth > g->p->max_depth)
+		g->p->max_depth = depth;
+	to->size = g->scratch.n - to->offset;
+	return true;
+}
+
+/* Adds location ids to a stack that has some already. */
+static bool append_ids(struct pprof_reader *g, struct span *stack,
+                       const unsigned char *bytes, size_t size)
+{
+	const size_t offset = g->scratch.n;
+
+	if (!vec_reserve(&g->scratch, stack->size + size, g->a))
+		return fail_nomem(g);
+	if (stack->size)
+		memcpy(g->scratch.data + offset, span_bytes(g, stack),
+		       stack->size);
+	memcpy(g->scratch.data + offset + stack->size, bytes, size);
+	g->scratch.n += stack->size + size;
+	*stack = (struct span){ NULL, offset, stack->size + size };
+	return true;
+}
+
+static bool take_location_ids(struct pprof_reader *g, struct span *stack,
+                              const struct field *f)
+{
+	unsigned char id[VARINT_MAX];
+
+	if (f->type == WIRE_VARINT)
+		return append_ids(g, stack, id,
+		                  (size_t)(varint_put(id, f->value) - id));
+	if (f->type != WIRE_BYTES)
+		return false;
+	if (stack->size)
+		return append_ids(g, stack, f->bytes, (size_t)f->value);
+	*stack = (struct span){ f->bytes, 0, (size_t)f->value };
+	return true;
+}
+
+static bool take_values(struct pprof_reader *g, const struct field *f)
+{
+	const unsigned char *p = f->bytes;
+	uint64_t value;
+
+	if (f->type == WIRE_VARINT) {
+		if (!vec_reserve(&g->p->values, 1, g->a))
+			return fail_nomem(g);
+		vec_put(&g->p->values, (int64_t)f->value);
+		return true;
+	}
+	if (f->type != WIRE_BYTES)
+		return false;
+	if (!vec_reserve(&g->p->values, f->value, g->a))
+		return fail_nomem(g);
+	while (p < f->bytes + f->value) {
+		p = varint_get(p, f->bytes + f->value, &value);
+		if (!p)
+			return fail(g, PROF_CORRUPT, f->bytes,
+			            "malformed value in a sample");
+		vec_put(&g->p->values, (int64_t)value);
+	}
+	return true;
+}
+
+struct label_message {
+	uint32_t key, str, unit;
+	int64_t num;
+};
+
+static bool take_label_field(struct pprof_reader *g, void *message,
+                             const struct field *f)
+{
+	struct label_message *label = message;
+
+	switch (f->number) {
+	case LABEL_KEY:
+		return take_string(g, f, &label->key);
+	case LABEL_STR:
+		return take_string(g, f, &label->str);
+	case LABEL_NUM:
+		return take_int(f, &label->num);
+	case LABEL_NUM_UNIT:
+		return take_string(g, f, &label->unit);
+	default:
+		return true;
+	}
+}
+
+/* A label with a string is a string label, whatever else it has. */
+static bool take_label(struct pprof_reader *g, const struct field *f)
+{
+	struct label_message m = { 0 };
+	struct row_label row;
+
+	if (f->type != WIRE_BYTES)
+		return false;
+	if (!read_message(g, f->bytes, f->bytes + f->value, take_label_field,
+	                  &m, "label"))
+		return false;
+	row = (struct row_label){
+		.key = m.key,
+		.str = m.str ? m.str : m.unit,
+		.is_number = m.str == 0,
+		.num = m.num,
+	};
+	if (row.key > g->b->max_label_string)
+		g->b->max_label_string = row.key;
+	if (row.str > g->b->max_label_string)
+		g->b->max_label_string = row.str;
+	if (!vec_reserve(&g->scratch, LABEL_PACKED_MAX, g->a))
+		return fail_nomem(g);
+	g->scratch.n = (size_t)(
+		label_pack(g->scratch.data + g->scratch.n, &row) -
+		g->scratch.data);
+	return true;
+}
+
+/* The number of values is that of the first sample for all. */
+static bool check_width(struct pprof_reader *g, size_t n,
+                        const unsigned char *at)
+{
+	const uint64_t n_samples = g->p->samples.n + g->n_batch;
+
+	if (n_samples == 0 && n)
+		g->width = n;
+	if (n == g->width && n)
+		return true;
+	if (g->status == PROF_OK)
+		g->status = error_at(g->err, PROF_CORRUPT, input_offset(g->in) +
+		                     (uint64_t)(at - g->in->p),
+		                     "sample %" PRIu64 " has %zu values, not %zu",
+		                     n_samples, n, g->width);
+	return false;
+}
+
+static bool read_sample(struct pprof_reader *g, const unsigned char *p,
+                        const unsigned char *end)
+{
+	const unsigned char *const begin = p;
+	const size_t values_before = g->p->values.n;
+	struct span stack = { 0 };
+	struct span labels = { 0 };
+	uint32_t n_labels = 0;
+	struct field f;
+	bool ok;
+
+	while (p < end) {
+		const unsigned char *const at = p;
+
+		p = next_field(p, end, &f);
+		if (!p)
+			return fail(g, PROF_CORRUPT, at,
+			            "malformed field in a sample");
+		if (f.number == SAMPLE_LOCATION_ID) {
+			ok = take_location_ids(g, &stack, &f);
+		} else if (f.number == SAMPLE_VALUE) {
+			ok = take_values(g, &f);
+		} else {
+			ok = true;
+			/* Labels come last: the scratch is free for them. */
+			n_labels += f.number == SAMPLE_LABEL;
+		}
+		if (!ok)
+			return fail(g, PROF_CORRUPT, at,
+			            "field of the wrong type in a sample");
+	}
+	if (!check_width(g, g->p->values.n - values_before, begin))
+		return false;
+	if (stack.size && !scan_ids(g->b, span_bytes(g, &stack),
+	                            span_bytes(g, &stack) + stack.size)) {
+		/* Repacking may move the scratch that it reads from. */
+		if (!stack.bytes &&
+		    !vec_reserve(&g->scratch, stack.size + VARINT_MAX, g->a))
+			return fail_nomem(g);
+		if (!repack_ids(g, span_bytes(g, &stack),
+		                span_bytes(g, &stack) + stack.size, &stack))
+			return false;
+	}
+	labels.offset = g->scratch.n;
+	for (p = begin; n_labels && p < end;) {
+		p = next_field(p, end, &f);
+		if (f.number == SAMPLE_LABEL && !take_label(g, &f))
+			return fail(g, PROF_CORRUPT, begin,
+			            "malformed label in a sample");
+	}
+	labels.size = g->scratch.n - labels.offset;
+	if (n_labels > g->p->max_labels)
+		g->p->max_labels = n_labels;
+	g->stacks[g->n_batch] = stack;
+	g->label_sets[g->n_batch] = labels;
+	return ++g->n_batch < INTERN_BATCH || flush_batch(g);
+}
+
+/* ---- The other tables ---- */
+
+static bool add_id(struct pprof_reader *g, struct id_map *m, uint32_t id,
+                   const unsigned char *at, const char *row_name)
+{
+	char what[64];
+
+	strcpy(what, row_name);
+	if (id == 0)
+		return fail(g, PROF_CORRUPT, at, strcat(what, " without an id"));
+	switch (id_map_add(m, id, g->a)) {
+	case ID_MAP_OK:
+		return true;
+	case ID_MAP_DUPLICATE:
+		return fail(g, PROF_CORRUPT, at,
+		            strcat(what, " with the id of another one (two "
+		                   "profiles in one?)"));
+	case ID_MAP_NOMEM:
+		break;
+	}
+	return fail_nomem(g);
+}
+
+static bool add_failed(struct pprof_reader *g)
+{
+	if (g->status == PROF_OK)
+		g->status = prof_builder_status(g->b, g->err);
+	return false;
+}
+
+struct mapping_message {
+	uint32_t id;
+	struct row_mapping row;
+};
+
+static bool take_mapping_field(struct pprof_reader *g, void *message,
+                               const struct field *f)
+{
+	struct mapping_message *m = message;
+	struct row_mapping *row = &m->row;
+
+	switch (f->number) {
+	case MAPPING_ID:
+		return take_id(g, f, &m->id);
+	case MAPPING_MEMORY_START:
+		return take_number(f, &row->start);
+	case MAPPING_MEMORY_LIMIT:
+		return take_number(f, &row->limit);
+	case MAPPING_FILE_OFFSET:
+		return take_number(f, &row->offset);
+	case MAPPING_FILENAME:
+		return take_string(g, f, &row->file);
+	case MAPPING_BUILD_ID:
+		return take_string(g, f, &row->build_id);
+	case MAPPING_FIELD_HAS_FUNCTIONS:
+		return take_flag(f, &row->has, MAPPING_HAS_FUNCTIONS);
+	case MAPPING_FIELD_HAS_FILENAMES:
+		return take_flag(f, &row->has, MAPPING_HAS_FILENAMES);
+	case MAPPING_FIELD_HAS_LINE_NUMBERS:
+		return take_flag(f, &row->has, MAPPING_HAS_LINE_NUMBERS);
+	case MAPPING_FIELD_HAS_INLINE_FRAMES:
+		return take_flag(f, &row->has, MAPPING_HAS_INLINE_FRAMES);
+	default:
+		return true;
+	}
+}
+
+static bool read_mapping(struct pprof_reader *g, const unsigned char *p,
+                         const unsigned char *end)
+{
+	struct mapping_message m = { 0 };
+
+	return read_message(g, p, end, take_mapping_field, &m, "mapping") &&
+		add_id(g, &g->mappings, m.id, p, "mapping") &&
+		(builder_append_mapping(g->b, &m.row) || add_failed(g));
+}
+
+static bool take_line_field(struct pprof_reader *g, void *message,
+                            const struct field *f)
+{
+	struct prof_line *line = message;
+
+	switch (f->number) {
+	case LINE_FUNCTION_ID:
+		return take_id(g, f, &line->function);
+	case LINE_LINE:
+		return take_int(f, &line->line);
+	case LINE_COLUMN:
+		return take_int(f, &line->column);
+	default:
+		return true;
+	}
+}
+
+static bool take_line(struct pprof_reader *g, const struct field *f)
+{
+	struct prof_line line = { 0 };
+
+	if (f->type != WIRE_BYTES)
+		return false;
+	if (!read_message(g, f->bytes, f->bytes + f->value, take_line_field,
+	                  &line, "line"))
+		return false;
+	if (!vec_reserve(&g->lines, 1, g->a))
+		return fail_nomem(g);
+	vec_put(&g->lines, line);
+	return true;
+}
+
+struct location_message {
+	uint32_t id;
+	struct row_location row;
+};
+
+static bool take_location_field(struct pprof_reader *g, void *message,
+                                const struct field *f)
+{
+	struct location_message *m = message;
+
+	switch (f->number) {
+	case LOCATION_ID:
+		return take_id(g, f, &m->id);
+	case LOCATION_MAPPING_ID:
+		return take_id(g, f, &m->row.mapping);
+	case LOCATION_ADDRESS:
+		return take_number(f, &m->row.address);
+	case LOCATION_LINE:
+		return take_line(g, f);
+	case LOCATION_IS_FOLDED:
+		return take_flag(f, &m->row.first_line, LOCATION_FOLDED);
+	default:
+		return true;
+	}
+}
+
+static bool read_location(struct pprof_reader *g, const unsigned char *p,
+                          const unsigned char *end)
+{
+	struct location_message m = { 0 };
+
+	g->lines.n = 0;
+	return read_message(g, p, end, take_location_field, &m, "location") &&
+		add_id(g, &g->locations, m.id, p, "location") &&
+		(builder_append_location(g->b, &m.row, g->lines.data,
+		                         g->lines.n) || add_failed(g));
+}
+
+struct function_message {
+	uint32_t id;
+	struct row_function row;
+};
+
+static bool take_function_field(struct pprof_reader *g, void *message,
+                                const struct field *f)
+{
+	struct function_message *m = message;
+
+	switch (f->number) {
+	case FUNCTION_ID:
+		return take_id(g, f, &m->id);
+	case FUNCTION_NAME:
+		return take_string(g, f, &m->row.name);
+	case FUNCTION_SYSTEM_NAME:
+		return take_string(g, f, &m->row.system_name);
+	case FUNCTION_FILENAME:
+		return take_string(g, f, &m->row.filename);
+	case FUNCTION_START_LINE:
+		return take_int(f, &m->row.start_line);
+	default:
+		return true;
+	}
+}
+
+static bool read_function(struct pprof_reader *g, const unsigned char *p,
+                          const unsigned char *end)
+{
+	struct function_message m = { 0 };
+
+	return read_message(g, p, end, take_function_field, &m, "function") &&
+		add_id(g, &g->functions, m.id, p, "function") &&
+		(builder_append_function(g->b, &m.row) || add_failed(g));
+}
+
+static bool read_string(struct pprof_reader *g, const unsigned char *p,
+                        const unsigned char *end)
+{
+	struct byte_table *t = &g->p->strings;
+
+	/* The model has its "" at 0 already. */
+	if (g->n_strings++ == 0) {
+		if (p != end)
+			return fail(g, PROF_CORRUPT, p,
+			            "the first string is not empty");
+		return true;
+	}
+	if ((uint64_t)(end - p) > g->r->options->limits.max_string)
+		return fail(g, PROF_LIMIT, p,
+		            "a string is longer than the limit max_string");
+	if (byte_table_append(t, p, (size_t)(end - p), g->a))
+		return true;
+	if (t->bytes.n > UINT32_MAX / 2)
+		return fail(g, PROF_LIMIT, p, "more than 4 GiB of strings");
+	return fail_nomem(g);
+}
+
+static bool take_value_type_field(struct pprof_reader *g, void *message,
+                                  const struct field *f)
+{
+	struct row_value_type *type = message;
+
+	switch (f->number) {
+	case VALUE_TYPE_TYPE:
+		return take_string(g, f, &type->type);
+	case VALUE_TYPE_UNIT:
+		return take_string(g, f, &type->unit);
+	default:
+		return true;
+	}
+}
+
+static bool read_sample_type(struct pprof_reader *g, const unsigned char *p,
+                             const unsigned char *end)
+{
+	struct row_value_type type = { 0 };
+
+	if (!read_message(g, p, end, take_value_type_field, &type,
+	                  "sample type"))
+		return false;
+	if (g->p->sample_types.n >= g->r->options->limits.max_types)
+		return fail(g, PROF_LIMIT, p,
+		            "more sample types than the limit max_types");
+	if (!vec_reserve(&g->p->sample_types, 1, g->a))
+		return fail_nomem(g);
+	vec_put(&g->p->sample_types, type);
+	return true;
+}
+
+static bool read_comment(struct pprof_reader *g, uint64_t value)
+{
+	struct field f = { .type = WIRE_VARINT, .value = value };
+	uint32_t id;
+
+	if (!vec_reserve(&g->p->comments, 1, g->a))
+		return fail_nomem(g);
+	take_string(g, &f, &id);
+	vec_put(&g->p->comments, id);
+	return true;
+}
+
+static bool read_comments(struct pprof_reader *g, const struct field *f)
+{
+	const unsigned char *p = f->bytes;
+	uint64_t value;
+
+	if (f->type == WIRE_VARINT)
+		return read_comment(g, f->value);
+	if (f->type != WIRE_BYTES)
+		return false;
+	while (p < f->bytes + f->value) {
+		p = varint_get(p, f->bytes + f->value, &value);
+		if (!p || !read_comment(g, value))
+			return false;
+	}
+	return true;
+}
+
+/* A time that is told twice: the file is two profiles put together. */
+static bool read_time(struct pprof_reader *g, const struct field *f,
+                      const unsigned char *at)
+{
+	if (g->has_time && f->value)
+		return fail(g, PROF_CORRUPT, at,
+		            "a second profile begins here (concatenated files; "
+		            "profmerge puts profiles together)");
+	g->has_time = g->has_time || f->value;
+	return take_int(f, &g->p->time_ns);
+}
+
+/* ---- The profile ---- */
+
+static bool is_message(const struct field *f)
+{
+	return f->type == WIRE_BYTES;
+}
+
+/* One field of the profile, whole in the window, at `at`. */
+static bool read_field(struct pprof_reader *g, const struct field *f,
+                       const unsigned char *at)
+{
+	const unsigned char *const p = f->bytes;
+	const unsigned char *const end = is_message(f) ? p + f->value : NULL;
+
+	switch (f->number) {
+	case PROFILE_SAMPLE_TYPE:
+		return is_message(f) && read_sample_type(g, p, end);
+	case PROFILE_SAMPLE:
+		return is_message(f) && read_sample(g, p, end);
+	case PROFILE_MAPPING:
+		return is_message(f) && read_mapping(g, p, end);
+	case PROFILE_LOCATION:
+		return is_message(f) && read_location(g, p, end);
+	case PROFILE_FUNCTION:
+		return is_message(f) && read_function(g, p, end);
+	case PROFILE_STRING_TABLE:
+		return is_message(f) && read_string(g, p, end);
+	case PROFILE_DROP_FRAMES:
+		return take_string(g, f, &g->p->drop_frames);
+	case PROFILE_KEEP_FRAMES:
+		return take_string(g, f, &g->p->keep_frames);
+	case PROFILE_TIME_NANOS:
+		return read_time(g, f, at);
+	case PROFILE_DURATION_NANOS:
+		return take_int(f, &g->p->duration_ns);
+	case PROFILE_PERIOD_TYPE:
+		return is_message(f) &&
+			read_message(g, p, end, take_value_type_field,
+			             &g->p->period_type, "period type");
+	case PROFILE_PERIOD:
+		return take_int(f, &g->p->period);
+	case PROFILE_COMMENT:
+		return read_comments(g, f);
+	case PROFILE_DEFAULT_SAMPLE_TYPE:
+		return take_string(g, f, &g->p->default_sample_type);
+	case PROFILE_DOC_URL:
+		return take_string(g, f, &g->p->doc_url);
+	default:
+		return true;
+	}
+}
+
+/*
+ * Makes the field at in->p whole in the window, where it is not: *size is
+ * then that of all of it. False: it cannot be.
+ */
+static bool get_whole_field(struct pprof_reader *g, struct field *f,
+                            size_t *size)
+{
+	struct input *in = g->in;
+	size_t at_hand = (size_t)(in->end - in->p);
+	const unsigned char *end = next_field(in->p, in->end, f);
+	const unsigned char *p;
+	uint64_t n;
+
+	if (end) {
+		*size = (size_t)(end - in->p);
+		return true;
+	}
+	/* Only a field of bytes may be that long: find out how long it is. */
+	p = varint_get(in->p, in->end, &n);
+	if (!p && at_hand < VARINT_MAX)
+		return fail(g, PROF_TRUNCATED, in->p, "a field is cut off");
+	if (!p || n >> 3 == 0 || n >> 3 > UINT32_MAX)
+		return fail(g, PROF_CORRUPT, in->p, "this is no profile.proto");
+	if ((n & 7) != WIRE_BYTES && at_hand >= 2 * VARINT_MAX)
+		return fail(g, PROF_CORRUPT, in->p,
+		            "a field has an unknown wire type");
+	if ((n & 7) == WIRE_BYTES)
+		p = varint_get(p, in->end, &n);
+	else
+		p = NULL;
+	if (!p)
+		return fail(g, at_hand < 2 * VARINT_MAX ? PROF_TRUNCATED :
+		            PROF_CORRUPT, in->p, "a field is cut off");
+	if (n > MAX_MESSAGE)
+		return fail(g, PROF_LIMIT, in->p, "a field of over 1 GiB");
+	if (!flush_batch(g))
+		return false;
+	*size = (size_t)(p - in->p) + (size_t)n;
+	at_hand = input_need(in, *size);
+	if (at_hand < *size || !next_field(in->p, in->end, f))
+		return fail(g, PROF_TRUNCATED, in->p, "a field is cut off");
+	return true;
+}
+
+static bool read_next_field(struct pprof_reader *g)
+{
+	struct input *in = g->in;
+	struct field f = { 0 };
+	size_t size;
+
+	if (!get_whole_field(g, &f, &size))
+		return false;
+	if (!read_field(g, &f, in->p))
+		return fail(g, PROF_CORRUPT, in->p,
+		            "a field of the profile has the wrong type");
+	in->p += size;
+	return true;
+}
+
+static void read_fields(struct pprof_reader *g)
+{
+	struct input *in = g->in;
+
+	do {
+		while (in->end - in->p >= READ_AHEAD)
+			if (!read_next_field(g))
+				return;
+		if (!flush_batch(g))
+			return;
+	} while (input_need(in, READ_AHEAD) == READ_AHEAD ||
+	         in->end - in->p >= READ_AHEAD);
+	/* These are the last bytes. */
+	while (in->p < in->end)
+		if (!read_next_field(g))
+			return;
+	flush_batch(g);
+}
+
+/* ---- References ---- */
+
+static bool resolve(struct pprof_reader *g, const struct id_map *m,
+                    uint32_t *id, const char *from, const char *to)
+{
+	const uint32_t row = id_map_find(m, *id);
+
+	if (row == 0) {
+		g->status = error_set(g->err, PROF_CORRUPT,
+		                      "a %s refers to %s %" PRIu64
+		                      ", which is not there", from, to,
+		                      id_64(&g->large, *id));
+		return false;
+	}
+	*id = row;
+	return true;
+}
+
+/* A mapping that is not there is none, as google/pprof has it. */
+static void resolve_mappings(struct pprof_reader *g)
+{
+	for (size_t i = 1; i + 1 < g->p->locations.n; i++) {
+		struct row_location *l = &g->p->locations.data[i];
+
+		l->mapping = l->mapping ? id_map_find(&g->mappings, l->mapping) :
+			0;
+	}
+}
+
+static bool resolve_functions(struct pprof_reader *g)
+{
+	if (!g->functions.is_sparse)
+		return true; /* what is beyond the table, check will find */
+	for (size_t i = 0; i < g->p->lines.n; i++)
+		if (!resolve(g, &g->functions, &g->p->lines.data[i].function,
+		             "line", "function"))
+			return false;
+	return true;
+}
+
+/* Packs a stack again with the rows of its ids. */
+static bool resolve_stack(struct pprof_reader *g, struct prof_str stack)
+{
+	const unsigned char *p = (const unsigned char *)stack.ptr;
+	const unsigned char *const end = p + stack.len;
+
+	g->scratch.n = 0;
+	if (!vec_reserve(&g->scratch, stack.len * 5, g->a))
+		return fail_nomem(g);
+	while (p < end) {
+		uint32_t id;
+
+		p = varint_get_known(p, &id);
+		if (!resolve(g, &g->locations, &id, "sample", "location"))
+			return false;
+		g->scratch.n = (size_t)(
+			varint_put(g->scratch.data + g->scratch.n, id) -
+			g->scratch.data);
+	}
+	return true;
+}
+
+static bool resolve_stacks(struct pprof_reader *g)
+{
+	struct byte_table resolved = { 0 };
+	const uint32_t n = byte_table_n(&g->p->stacks);
+
+	if (!g->locations.is_sparse)
+		return true; /* what is beyond the table, check will find */
+	if (!byte_table_begin(&resolved, g->a))
+		return fail_nomem(g);
+	/* Ids map one to one, so different stacks stay different. */
+	for (uint32_t i = 1; i < n; i++) {
+		if (!resolve_stack(g, byte_table_get(&g->p->stacks, i)))
+			break;
+		if (!byte_table_append(&resolved, g->scratch.data,
+		                       g->scratch.n, g->a)) {
+			fail_nomem(g);
+			break;
+		}
+	}
+	byte_table_release(&g->p->stacks, g->a);
+	g->p->stacks = resolved;
+	g->b->max_location = g->locations.n;
+	return g->status == PROF_OK;
+}
+
+/* ---- Salvage ---- */
+
+/*
+ * Stands in for rows that were cut off, so that what was whole can be kept:
+ * empty strings, functions without a name, locations without an address.
+ */
+static bool complete_tables(struct pprof_reader *g)
+{
+	const struct row_location no_location = { 0 };
+	const struct row_function no_function = { 0 };
+	uint32_t max_function = 0;
+
+	while (!g->locations.is_sparse &&
+	       g->locations.n < g->b->max_location)
+		if (!builder_append_location(g->b, &no_location, NULL, 0) ||
+		    id_map_add(&g->locations, g->locations.n + 1, g->a))
+			return fail_nomem(g);
+	for (size_t i = 0; i < g->p->lines.n; i++)
+		if (g->p->lines.data[i].function > max_function)
+			max_function = g->p->lines.data[i].function;
+	while (!g->functions.is_sparse && g->functions.n < max_function)
+		if (!builder_append_function(g->b, &no_function) ||
+		    id_map_add(&g->functions, g->functions.n + 1, g->a))
+			return fail_nomem(g);
+	while (g->max_string >= byte_table_n(&g->p->strings))
+		if (!byte_table_append(&g->p->strings, "", 0, g->a))
+			return fail_nomem(g);
+	return true;
+}
+
+/* Goes on with what was read before the damage that g->status tells of. */
+static bool salvage(struct pprof_reader *g)
+{
+	struct input *in = g->in;
+	const uint64_t at = input_offset(in);
+	const uint32_t n_locations = prof_n_locations(g->p);
+	const uint32_t n_strings = byte_table_n(&g->p->strings);
+	uint64_t dropped = 0;
+
+	/* Values of a sample that was not whole. */
+	g->p->values.n = (g->p->samples.n + g->n_batch) * g->width;
+	g->status = PROF_OK;
+	if (!flush_batch(g))
+		return false;
+	while (input_need(in, 1)) {
+		dropped += (uint64_t)(in->end - in->p);
+		in->p = in->end;
+	}
+	if (!complete_tables(g))
+		return false;
+	g->status = reading_note(
+		g->r, PROF_TRUNCATED, g->err, "damaged at byte %" PRIu64 ": the "
+		"%" PRIu64 " bytes from there on were dropped, %u samples are "
+		"whole, %u locations and %u strings are lost", at, dropped,
+		(unsigned)g->p->samples.n,
+		prof_n_locations(g->p) - n_locations,
+		byte_table_n(&g->p->strings) - n_strings);
+	return g->status == PROF_OK;
+}
+
+/* A failure to get more bytes is the reason for all that follows from it. */
+static void prefer_input_error(struct pprof_reader *g)
+{
+	if (g->in->status == PROF_OK)
+		return;
+	g->status = g->in->status;
+	if (g->err)
+		*g->err = g->in->error;
+}
+
+static void check_and_resolve(struct pprof_reader *g)
+{
+	if (g->width != g->p->sample_types.n && g->p->samples.n &&
+	    g->p->sample_types.n) {
+		g->status = error_set(g->err, PROF_CORRUPT,
+		                      "samples have %zu values, but there are "
+		                      "%zu sample types", g->width,
+		                      g->p->sample_types.n);
+		return;
+	}
+	resolve_mappings(g);
+	if (resolve_functions(g))
+		resolve_stacks(g);
+}
+
+enum prof_status pprof_read(struct format_reading *r, struct prof_builder *b,
+                            struct prof_error *err)
+{
+	struct pprof_reader g = {
+		.r = r, .in = r->in, .b = b, .p = b->profile,
+		.a = r->allocator, .err = err,
+	};
+
+	uint64_t at, dropped;
+
+	read_fields(&g);
+	prefer_input_error(&g);
+	if (r->options->salvage &&
+	    (g.status == PROF_TRUNCATED || g.status == PROF_CORRUPT ||
+	     (g.status == PROF_OK && input_cut(g.in, &at, &dropped))))
+		salvage(&g);
+	if (g.status == PROF_OK)
+		check_and_resolve(&g);
+	id_map_release(&g.mappings, g.a);
+	id_map_release(&g.locations, g.a);
+	id_map_release(&g.functions, g.a);
+	large_ids_release(&g.large, g.a);
+	vec_release(&g.scratch, g.a);
+	vec_release(&g.lines, g.a);
+	return g.status;
+}
+
+/*
+ * A profile.proto begins with a field of the profile whose wire type is the
+ * right one: mostly a sample type of 2 to 12 bytes that has a tag of its own.
+ */
+int pprof_probe(const unsigned char *head, size_t size)
+{
+	const unsigned char *p = head;
+	const unsigned char *const end = head + size;
+	struct field f;
+	int n_fields = 0;
+
+	while (p < end && n_fields < 3) {
+		const unsigned char *const next = next_field(p, end, &f);
+
+		if (!next || f.number > PROFILE_DOC_URL)
+			break;
+		if ((f.number <= PROFILE_STRING_TABLE ||
+		     f.number == PROFILE_PERIOD_TYPE) != (f.type == WIRE_BYTES) &&
+		    f.number != PROFILE_COMMENT)
+			return 0;
+		n_fields++;
+		p = next;
+	}
+	if (n_fields == 0)
+		return 0;
+	return head[0] == PPROF_TAG(PROFILE_SAMPLE_TYPE, WIRE_BYTES) &&
+		n_fields >= 2 ? 3 : 1;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MODEL_ORDER_H
+#define MODEL_ORDER_H
+
+/*
+ * The canonical order of a profile: the same for the same content, however
+ * the tables came to be ordered.
+ *
+ * Locations are ranked by content (mapping, address, lines). Samples are in
+ * the order of a walk through the tree of stacks from the root, children by
+ * rank; equal stacks by the content of their label sets, then by values.
+ * Samples of one stack prefix stand together then, which is what makes a
+ * compressed file a quarter to a half smaller.
+ */
+
+#include "model/profile.h"
+
+struct canonical_order {
+	uint32_t *samples;       /* [n_samples] rows in canonical order */
+	uint32_t *locations;     /* [n_locations] ids in order of rank */
+	uint32_t *location_rank; /* [n_locations + 1] 1.. by id */
+	/* Stacks with ranks for ids; stack i is stack i of the profile. */
+	struct byte_table stacks;
+	uint32_t n_samples, n_locations;
+};
+
+/* PROF_NOMEM. Release in every case. */
+enum prof_status canonical_order_init(struct canonical_order *o,
+                                      const struct prof_profile *p,
+                                      const struct prof_allocator *a);
+void canonical_order_release(struct canonical_order *o,
+                             const struct prof_allocator *a);
+
+/*
+ * Compares the labels of two sets by content: <0, 0, >0. Sets of equal
+ * labels in another order are different.
+ */
+int label_set_compare(const struct prof_profile *p, uint32_t a, uint32_t b);
+
+#endif
