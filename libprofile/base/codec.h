@@ -45,4 +45,7 @@ enum prof_status gzip_compress(unsigned char **out, size_t *size,
                                size_t n, uint32_t level,
                                const struct prof_allocator *a);
 
+/* CRC-32 as gzip has it; crc 0 to begin with. */
+uint32_t crc32_bytes(uint32_t crc, const void *bytes, size_t size);
+
 #endif

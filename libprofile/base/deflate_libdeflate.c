@@ -27,3 +27,8 @@ enum prof_status gzip_compress(unsigned char **out, size_t *size,
 	libdeflate_free_compressor(c);
 	return status;
 }
+
+uint32_t crc32_bytes(uint32_t crc, const void *bytes, size_t size)
+{
+	return size ? libdeflate_crc32(crc, bytes, size) : crc;
+}

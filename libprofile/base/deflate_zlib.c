@@ -57,3 +57,8 @@ enum prof_status gzip_compress(unsigned char **out, size_t *size,
 	deflateEnd(&c);
 	return status;
 }
+
+uint32_t crc32_bytes(uint32_t crc, const void *bytes, size_t size)
+{
+	return size ? (uint32_t)crc32_z(crc, bytes, size) : crc;
+}

@@ -71,18 +71,23 @@ bool output_room(struct output *out, size_t n)
 		return true;
 	if (out->status == PROF_NOMEM)
 		return false;
-	if (!out->gzip_level && out->buffer) {
-		send(out, out->buffer, buffered(out));
-		out->flushed += buffered(out);
-		out->p = out->buffer;
-		if (out->buffer_size >= n)
-			return true;
-	}
+	output_flush(out);
+	if ((size_t)(out->end - out->p) >= n)
+		return true;
 	if (n > SIZE_MAX / 4 || out->buffer_size > SIZE_MAX / 4)
 		return grow(out, SIZE_MAX);
 	if (out->gzip_level)
 		return grow(out, out->buffer_size + out->buffer_size / 2 + n);
 	return grow(out, n);
+}
+
+void output_flush(struct output *out)
+{
+	if (out->gzip_level || !out->buffer)
+		return;
+	send(out, out->buffer, buffered(out));
+	out->flushed += buffered(out);
+	out->p = out->buffer;
 }
 
 static enum prof_status send_compressed(struct output *out)

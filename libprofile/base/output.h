@@ -32,6 +32,9 @@ void output_open(struct output *out, struct prof_sink sink,
 /* Hands the rest to the sink, frees the buffer, and tells how all went. */
 enum prof_status output_close(struct output *out, struct prof_error *err);
 
+/* Hands over what there is so far, where it is not compressed. */
+void output_flush(struct output *out);
+
 /* Frees the buffer and hands over nothing more. */
 void output_abandon(struct output *out);
 

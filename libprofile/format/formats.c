@@ -17,6 +17,7 @@
 /* THE table. Where a probe is a tie, the first row wins. */
 static const struct format *const formats[] = {
 	&pprof_format,
+	&raw_format,
 };
 
 #define N_FORMATS (sizeof(formats) / sizeof(formats[0]))

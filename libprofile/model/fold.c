@@ -351,6 +351,10 @@ static enum prof_status on_words(void *ctx, const uint64_t *words,
 	}
 	f->cpu.expects_header = iter.expects_header;
 	fold_batch(f, &batch);
+	if (iter.status != PROF_OK)
+		builder_fail(f->b, iter.status,
+		             "malformed profile: a record of the chunk stream "
+		             "is not what it should be");
 	return fold_status(f, err);
 }
 
