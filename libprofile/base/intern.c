@@ -21,11 +21,13 @@
 
 bool byte_table_begin(struct byte_table *t, const struct prof_allocator *a)
 {
-	if (!vec_reserve(&t->bytes, 1, a) || !vec_reserve(&t->offsets, 2, a))
+	if (!vec_reserve(&t->bytes, BYTE_TABLE_FRONT, a) ||
+	    !vec_reserve(&t->offsets, 2, a))
 		return false;
-	vec_put(&t->bytes, '\0');
-	vec_put(&t->offsets, 0);
-	vec_put(&t->offsets, 1);
+	memset(t->bytes.data, 0, BYTE_TABLE_FRONT);
+	t->bytes.n = BYTE_TABLE_FRONT;
+	vec_put(&t->offsets, BYTE_TABLE_FRONT - 1);
+	vec_put(&t->offsets, BYTE_TABLE_FRONT);
 	return true;
 }
 

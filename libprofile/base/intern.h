@@ -8,8 +8,11 @@
  *
  * `bytes` holds the strings one after the other, each with a '\0' behind it;
  * string i is bytes[offsets[i] .. offsets[i + 1] - 1). String 0 is the empty
- * one. The hash index is separate, because a finished profile needs none.
+ * one; with three more zeros before it, so that a loop may look at the three
+ * bytes before any, it takes the first BYTE_TABLE_FRONT bytes. The hash index
+ * is separate, because a finished profile needs none.
  */
+#define BYTE_TABLE_FRONT 4
 
 #include "base/memory.h"
 

@@ -43,6 +43,10 @@ varint_get(const unsigned char *p, const unsigned char *end, uint64_t *out)
 		*out = *p;
 		return p + 1;
 	}
+	if (end - p >= 2 && p[1] < 0x80) {
+		*out = (p[0] & 0x7fu) | (uint64_t)p[1] << 7;
+		return p + 2;
+	}
 	return varint_get_long(p, end, out);
 }
 

@@ -3,8 +3,8 @@
  * Reading profile.proto in one pass over the window, with no message tree.
  *
  * A sample's packed location ids are taken as they stand: those bytes are
- * the model's stack. They are only walked once, to see that each id is in
- * its shortest form and how large the largest is. Samples wait in batches of
+ * the model's stack. Only in the end one fast pass over all stacks sees that
+ * each id is in its shortest form and in the table. Samples wait in batches of
  * 32, so that their stacks and label sets are interned together; a batch
  * points into the window, and is interned before the window moves.
  *
@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "base/varint.h"
 #include "format/pprof_ids.h"
+#include "model/check.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -26,9 +27,9 @@
 /* Bytes that one sample, location ... may take: far beyond its own limits. */
 #define MAX_MESSAGE (UINT64_C(1) << 30)
 
-/* Bytes that wait to be interned: in the window, or in the scratch. */
+/* A stack that waits to be interned: in the window, or packed again. */
 struct span {
-	const unsigned char *bytes; /* NULL: scratch.data + offset */
+	const unsigned char *bytes; /* NULL: ids.data + offset */
 	size_t offset, size;
 };
 
@@ -50,8 +51,10 @@ struct pprof_reader {
 
 	/* The batch. */
 	size_t n_batch;
-	struct span stacks[INTERN_BATCH], label_sets[INTERN_BATCH];
-	VEC(unsigned char) scratch;
+	struct span stacks[INTERN_BATCH];
+	size_t label_set_ends[INTERN_BATCH]; /* in labels */
+	VEC(unsigned char) ids;    /* stacks that are not taken as they are */
+	VEC(unsigned char) labels; /* label sets, packed */
 	VEC(struct prof_line) lines; /* of the location being read */
 };
 
@@ -64,6 +67,17 @@ static bool fail(struct pprof_reader *g, enum prof_status status,
 		g->status = error_at(g->err, status,
 		                     input_offset(g->in) +
 		                     (uint64_t)(at - g->in->p), "%s", what);
+	return false;
+}
+
+static bool fail_in(struct pprof_reader *g, const unsigned char *at,
+                    const char *what, const char *message)
+{
+	if (g->status == PROF_OK)
+		g->status = error_at(g->err, PROF_CORRUPT,
+		                     input_offset(g->in) +
+		                     (uint64_t)(at - g->in->p), "%s in a %s",
+		                     what, message);
 	return false;
 }
 
@@ -116,9 +130,11 @@ static inline const unsigned char *next_field(const unsigned char *p,
 typedef bool take_field(struct pprof_reader *g, void *message,
                         const struct field *f);
 
-static bool read_message(struct pprof_reader *g, const unsigned char *p,
-                         const unsigned char *end, take_field *take,
-                         void *message, const char *name)
+/* Inlined, so that each message has a loop of its own: labels are many. */
+static inline __attribute__((always_inline)) bool
+read_message(struct pprof_reader *g, const unsigned char *p,
+             const unsigned char *end, take_field *take, void *message,
+             const char *name)
 {
 	struct field f;
 
@@ -126,18 +142,9 @@ static bool read_message(struct pprof_reader *g, const unsigned char *p,
 		const unsigned char *const at = p;
 
 		p = next_field(p, end, &f);
-		if (!p) {
-			char what[64] = "malformed field in a ";
-
-			strncat(what, name, 30);
-			return fail(g, PROF_CORRUPT, at, what);
-		}
-		if (!take(g, message, &f)) {
-			char what[64] = "field of the wrong type in a ";
-
-			strncat(what, name, 30);
-			return fail(g, PROF_CORRUPT, at, what);
-		}
+		if (!p || !take(g, message, &f))
+			return fail_in(g, at, p ? "field of the wrong type" :
+			               "malformed field", name);
 	}
 	return true;
 }
@@ -185,24 +192,41 @@ static bool take_id(struct pprof_reader *g, const struct field *f,
 static const unsigned char *span_bytes(const struct pprof_reader *g,
                                        const struct span *s)
 {
-	return s->bytes ? s->bytes : g->scratch.data + s->offset;
+	return s->bytes ? s->bytes : g->ids.data + s->offset;
 }
 
-static bool intern_spans(struct pprof_reader *g, struct interner *in,
-                         const struct span *spans, uint32_t *ids)
+static bool intern_strings(struct pprof_reader *g, struct interner *in,
+                           const struct prof_str *strings, uint32_t *ids)
 {
-	struct prof_str strings[INTERN_BATCH];
-
-	for (size_t i = 0; i < g->n_batch; i++)
-		strings[i] = (struct prof_str){
-			spans[i].size ? (const char *)span_bytes(g, &spans[i]) :
-			NULL, spans[i].size };
 	if (intern_batch(in, strings, ids, g->n_batch, g->a))
 		return true;
 	if (in->table->bytes.n > UINT32_MAX / 2)
 		return fail(g, PROF_LIMIT, g->in->p,
 		            "more than 4 GiB of stacks or label sets");
 	return fail_nomem(g);
+}
+
+static bool intern_stacks(struct pprof_reader *g, uint32_t *ids)
+{
+	struct prof_str strings[INTERN_BATCH];
+
+	for (size_t i = 0; i < g->n_batch; i++)
+		strings[i] = (struct prof_str){
+			(const char *)span_bytes(g, &g->stacks[i]),
+			g->stacks[i].size };
+	return intern_strings(g, &g->b->stacks, strings, ids);
+}
+
+static bool intern_label_sets(struct pprof_reader *g, uint32_t *ids)
+{
+	struct prof_str strings[INTERN_BATCH];
+	size_t begin = 0;
+
+	for (size_t i = 0; i < g->n_batch; begin = g->label_set_ends[i++])
+		strings[i] = (struct prof_str){
+			(const char *)g->labels.data + begin,
+			g->label_set_ends[i] - begin };
+	return intern_strings(g, &g->b->label_sets, strings, ids);
 }
 
 /* Interns the samples that wait. */
@@ -212,8 +236,7 @@ static bool flush_batch(struct pprof_reader *g)
 
 	if (g->n_batch == 0)
 		return true;
-	if (!intern_spans(g, &g->b->stacks, g->stacks, stacks) ||
-	    !intern_spans(g, &g->b->label_sets, g->label_sets, label_sets))
+	if (!intern_stacks(g, stacks) || !intern_label_sets(g, label_sets))
 		return false;
 	if (g->p->samples.n > UINT32_MAX - 1 - g->n_batch)
 		return fail(g, PROF_LIMIT, g->in->p, "more than 2^32 samples");
@@ -223,86 +246,8 @@ static bool flush_batch(struct pprof_reader *g)
 		vec_put(&g->p->samples,
 		        (struct row_sample){ stacks[i], label_sets[i] });
 	g->n_batch = 0;
-	g->scratch.n = 0;
-	return true;
-}
-
-/*
- * Walks packed ids that are all in their shortest form, from 1 and below
- * 2^28 (four bytes): notes the largest and how many there are. False where
- * one is not so.
- */
-static bool scan_ids(struct prof_builder *b, const unsigned char *p,
-                     const unsigned char *end)
-{
-	uint32_t max = b->max_location;
-	uint32_t depth = 0;
-
-	for (; p < end; depth++) {
-		uint32_t id = *p++;
-
-		if (id >= 0x80) {
-			uint32_t byte = *p++;
-
-			id = (id & 0x7f) | (byte & 0x7f) << 7;
-			if (byte >= 0x80) {
-				byte = *p++;
-				id |= (byte & 0x7f) << 14;
-				if (byte >= 0x80) {
-					byte = *p++;
-					id |= byte << 21;
-				}
-			}
-			if (byte == 0 || byte >= 0x80)
-				return false;
-		}
-		if (id == 0)
-			return false;
-		if (id > max)
-			max = id;
-	}
-	if (p != end)
-		return false;
-	b->max_location = max;
-	if (depth > b->profile->max_depth)
-		b->profile->max_depth = depth;
-	return true;
-}
-
-/* The same ids one by one, put into the scratch in their shortest form. */
-static bool repack_ids(struct pprof_reader *g, const unsigned char *p,
-                       const unsigned char *end, struct span *to)
-{
-	uint32_t depth = 0;
-
-	if (!vec_reserve(&g->scratch, (size_t)(end - p) + VARINT_MAX, g->a))
-		return fail_nomem(g);
-	to->bytes = NULL;
-	to->offset = g->scratch.n;
-	for (; p < end; depth++) {
-		const unsigned char *const at = p;
-		uint64_t wire_id;
-		uint32_t id;
-
-		p = varint_get(p, end, &wire_id);
-		if (!p)
-			return fail(g, PROF_CORRUPT, at,
-			            "malformed location id in a sample");
-		if (wire_id == 0)
-			return fail(g, PROF_CORRUPT, at,
-			            "a sample refers to location 0");
-		id = id_32(&g->large, wire_id, g->a);
-		if (!id)
-			return fail_nomem(g);
-		if (id > g->b->max_location)
-			g->b->max_location = id;
-		g->scratch.n = (size_t)(
-			varint_put(g->scratch.data + g->scratch.n, id) -
-			g->scratch.data);
-	}
-	if (depth > g->p->max_depth)
-		g->p->max_depth = depth;
-	to->size = g->scratch.n - to->offset;
+	g->ids.n = 0;
+	g->labels.n = 0;
 	return true;
 }
 
@@ -310,15 +255,15 @@ static bool repack_ids(struct pprof_reader *g, const unsigned char *p,
 static bool append_ids(struct pprof_reader *g, struct span *stack,
                        const unsigned char *bytes, size_t size)
 {
-	const size_t offset = g->scratch.n;
+	const size_t offset = g->ids.n;
 
-	if (!vec_reserve(&g->scratch, stack->size + size, g->a))
+	if (!vec_reserve(&g->ids, stack->size + size, g->a))
 		return fail_nomem(g);
 	if (stack->size)
-		memcpy(g->scratch.data + offset, span_bytes(g, stack),
+		memcpy(g->ids.data + offset, span_bytes(g, stack),
 		       stack->size);
-	memcpy(g->scratch.data + offset + stack->size, bytes, size);
-	g->scratch.n += stack->size + size;
+	memcpy(g->ids.data + offset + stack->size, bytes, size);
+	g->ids.n += stack->size + size;
 	*stack = (struct span){ NULL, offset, stack->size + size };
 	return true;
 }
@@ -409,11 +354,10 @@ static bool take_label(struct pprof_reader *g, const struct field *f)
 		g->b->max_label_string = row.key;
 	if (row.str > g->b->max_label_string)
 		g->b->max_label_string = row.str;
-	if (!vec_reserve(&g->scratch, LABEL_PACKED_MAX, g->a))
+	if (!vec_reserve(&g->labels, LABEL_PACKED_MAX, g->a))
 		return fail_nomem(g);
-	g->scratch.n = (size_t)(
-		label_pack(g->scratch.data + g->scratch.n, &row) -
-		g->scratch.data);
+	g->labels.n = (size_t)(label_pack(g->labels.data + g->labels.n, &row) -
+	                       g->labels.data);
 	return true;
 }
 
@@ -435,61 +379,46 @@ static bool check_width(struct pprof_reader *g, size_t n,
 	return false;
 }
 
+static inline bool take_sample_field(struct pprof_reader *g,
+                                     struct span *stack, uint32_t *n_labels,
+                                     const struct field *f)
+{
+	switch (f->number) {
+	case SAMPLE_LOCATION_ID:
+		return take_location_ids(g, stack, f);
+	case SAMPLE_VALUE:
+		return take_values(g, f);
+	case SAMPLE_LABEL:
+		++*n_labels;
+		return take_label(g, f);
+	default:
+		return true;
+	}
+}
+
 static bool read_sample(struct pprof_reader *g, const unsigned char *p,
                         const unsigned char *end)
 {
 	const unsigned char *const begin = p;
 	const size_t values_before = g->p->values.n;
 	struct span stack = { 0 };
-	struct span labels = { 0 };
 	uint32_t n_labels = 0;
 	struct field f;
-	bool ok;
 
 	while (p < end) {
 		const unsigned char *const at = p;
 
 		p = next_field(p, end, &f);
-		if (!p)
-			return fail(g, PROF_CORRUPT, at,
-			            "malformed field in a sample");
-		if (f.number == SAMPLE_LOCATION_ID) {
-			ok = take_location_ids(g, &stack, &f);
-		} else if (f.number == SAMPLE_VALUE) {
-			ok = take_values(g, &f);
-		} else {
-			ok = true;
-			/* Labels come last: the scratch is free for them. */
-			n_labels += f.number == SAMPLE_LABEL;
-		}
-		if (!ok)
-			return fail(g, PROF_CORRUPT, at,
-			            "field of the wrong type in a sample");
+		if (!p || !take_sample_field(g, &stack, &n_labels, &f))
+			return fail_in(g, at, p ? "field of the wrong type" :
+			               "malformed field", "sample");
 	}
 	if (!check_width(g, g->p->values.n - values_before, begin))
 		return false;
-	if (stack.size && !scan_ids(g->b, span_bytes(g, &stack),
-	                            span_bytes(g, &stack) + stack.size)) {
-		/* Repacking may move the scratch that it reads from. */
-		if (!stack.bytes &&
-		    !vec_reserve(&g->scratch, stack.size + VARINT_MAX, g->a))
-			return fail_nomem(g);
-		if (!repack_ids(g, span_bytes(g, &stack),
-		                span_bytes(g, &stack) + stack.size, &stack))
-			return false;
-	}
-	labels.offset = g->scratch.n;
-	for (p = begin; n_labels && p < end;) {
-		p = next_field(p, end, &f);
-		if (f.number == SAMPLE_LABEL && !take_label(g, &f))
-			return fail(g, PROF_CORRUPT, begin,
-			            "malformed label in a sample");
-	}
-	labels.size = g->scratch.n - labels.offset;
 	if (n_labels > g->p->max_labels)
 		g->p->max_labels = n_labels;
 	g->stacks[g->n_batch] = stack;
-	g->label_sets[g->n_batch] = labels;
+	g->label_set_ends[g->n_batch] = g->labels.n;
 	return ++g->n_batch < INTERN_BATCH || flush_batch(g);
 }
 
@@ -941,51 +870,79 @@ static bool resolve_functions(struct pprof_reader *g)
 	return true;
 }
 
-/* Packs a stack again with the rows of its ids. */
+/* Packs a stack again, with the rows that its ids stand for. */
 static bool resolve_stack(struct pprof_reader *g, struct prof_str stack)
 {
 	const unsigned char *p = (const unsigned char *)stack.ptr;
 	const unsigned char *const end = p + stack.len;
 
-	g->scratch.n = 0;
-	if (!vec_reserve(&g->scratch, stack.len * 5, g->a))
+	g->ids.n = 0;
+	if (!vec_reserve(&g->ids, stack.len * 5, g->a))
 		return fail_nomem(g);
 	while (p < end) {
+		uint64_t wire_id;
 		uint32_t id;
 
-		p = varint_get_known(p, &id);
+		p = varint_get(p, end, &wire_id);
+		if (!p || wire_id == 0) {
+			g->status = error_set(g->err, PROF_CORRUPT, p ?
+			                      "a sample refers to location 0" :
+			                      "malformed location id in a "
+			                      "sample");
+			return false;
+		}
+		id = id_32(&g->large, wire_id, g->a);
+		if (!id)
+			return fail_nomem(g);
 		if (!resolve(g, &g->locations, &id, "sample", "location"))
 			return false;
-		g->scratch.n = (size_t)(
-			varint_put(g->scratch.data + g->scratch.n, id) -
-			g->scratch.data);
+		g->ids.n = (size_t)(varint_put(g->ids.data + g->ids.n, id) -
+		                    g->ids.data);
 	}
 	return true;
 }
 
-static bool resolve_stacks(struct pprof_reader *g)
+/* Stacks in a table of their own; new_ids[n] says what became of each. */
+static bool resolve_each_stack(struct pprof_reader *g, struct byte_table *to,
+                               uint32_t *new_ids)
+{
+	const uint32_t n = byte_table_n(&g->p->stacks);
+	struct interner in = { to, .seed = g->b->stacks.seed };
+
+	for (uint32_t i = 1; i < n && g->status == PROF_OK; i++) {
+		if (!resolve_stack(g, byte_table_get(&g->p->stacks, i)))
+			break;
+		new_ids[i] = intern_bytes(&in, g->ids.data, g->ids.n, g->a);
+		if (!new_ids[i])
+			fail_nomem(g);
+	}
+	intern_release(&in, g->a);
+	return g->status == PROF_OK;
+}
+
+/*
+ * For the few files whose location ids are not 1, 2, 3 ..., or not in their
+ * shortest form: all stacks once more.
+ */
+static void resolve_stacks(struct pprof_reader *g)
 {
 	struct byte_table resolved = { 0 };
 	const uint32_t n = byte_table_n(&g->p->stacks);
+	uint32_t *new_ids = mem_zeroed(g->a, n, sizeof(*new_ids));
 
-	if (!g->locations.is_sparse)
-		return true; /* what is beyond the table, check will find */
-	if (!byte_table_begin(&resolved, g->a))
-		return fail_nomem(g);
-	/* Ids map one to one, so different stacks stay different. */
-	for (uint32_t i = 1; i < n; i++) {
-		if (!resolve_stack(g, byte_table_get(&g->p->stacks, i)))
-			break;
-		if (!byte_table_append(&resolved, g->scratch.data,
-		                       g->scratch.n, g->a)) {
-			fail_nomem(g);
-			break;
-		}
+	if (!new_ids || !byte_table_begin(&resolved, g->a)) {
+		fail_nomem(g);
+	} else if (resolve_each_stack(g, &resolved, new_ids)) {
+		for (size_t i = 0; i < g->p->samples.n; i++)
+			g->p->samples.data[i].stack =
+				new_ids[g->p->samples.data[i].stack];
+		byte_table_release(&g->p->stacks, g->a);
+		g->p->stacks = resolved;
+		resolved = (struct byte_table){ 0 };
+		g->b->max_location = g->locations.n;
 	}
-	byte_table_release(&g->p->stacks, g->a);
-	g->p->stacks = resolved;
-	g->b->max_location = g->locations.n;
-	return g->status == PROF_OK;
+	byte_table_release(&resolved, g->a);
+	mem_free(g->a, new_ids, n * sizeof(*new_ids));
 }
 
 /* ---- Salvage ---- */
@@ -998,10 +955,11 @@ static bool complete_tables(struct pprof_reader *g)
 {
 	const struct row_location no_location = { 0 };
 	const struct row_function no_function = { 0 };
+	const uint32_t max_location = stacks_max_location(&g->p->stacks);
 	uint32_t max_function = 0;
 
-	while (!g->locations.is_sparse &&
-	       g->locations.n < g->b->max_location)
+	while (!g->locations.is_sparse && g->locations.n < max_location &&
+	       max_location != UINT32_MAX)
 		if (!builder_append_location(g->b, &no_location, NULL, 0) ||
 		    id_map_add(&g->locations, g->locations.n + 1, g->a))
 			return fail_nomem(g);
@@ -1069,7 +1027,10 @@ static void check_and_resolve(struct pprof_reader *g)
 		return;
 	}
 	resolve_mappings(g);
-	if (resolve_functions(g))
+	if (!resolve_functions(g))
+		return;
+	g->b->max_location = stacks_max_location(&g->p->stacks);
+	if (g->locations.is_sparse || g->b->max_location == UINT32_MAX)
 		resolve_stacks(g);
 }
 
@@ -1095,7 +1056,8 @@ enum prof_status pprof_read(struct format_reading *r, struct prof_builder *b,
 	id_map_release(&g.locations, g.a);
 	id_map_release(&g.functions, g.a);
 	large_ids_release(&g.large, g.a);
-	vec_release(&g.scratch, g.a);
+	vec_release(&g.ids, g.a);
+	vec_release(&g.labels, g.a);
 	vec_release(&g.lines, g.a);
 	return g.status;
 }

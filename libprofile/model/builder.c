@@ -425,8 +425,6 @@ uint32_t prof_add_stack(struct prof_builder *b, const uint32_t *locations,
 			builder_fail(b, PROF_CORRUPT,
 			             "a stack refers to location 0");
 	}
-	if (n > b->profile->max_depth)
-		b->profile->max_depth = (uint32_t)n;
 	id = intern_bytes(&b->stacks, b->scratch.data,
 	                  (size_t)(to - b->scratch.data), &b->allocator);
 	return id ? id : fail_to_grow(b, "stacks", b->profile->stacks.bytes.n);

@@ -8,6 +8,9 @@
 #include "model/check.h"
 
 #include "base/error.h"
+#include "base/varint.h"
+
+#include <string.h>
 
 const struct prof_limits limits_default = {
 	.max_string = UINT64_C(16) << 20,
@@ -21,7 +24,7 @@ const struct prof_limits limits_default = {
 
 struct checking {
 	const struct prof_builder *b;
-	const struct prof_profile *p;
+	struct prof_profile *p;
 	struct prof_error *err;
 };
 
@@ -82,9 +85,165 @@ static enum prof_status check_locations(const struct checking *c)
 }
 
 /*
- * Stacks and label sets are many: what they refer to was noted by each door
- * as it packed them, and is not read again.
+ * Stacks are most of a profile, so that their ids are not decoded: every byte
+ * is taken for the last one of an id, together with those before it. Loops
+ * without a branch over 16-bit numbers, which compilers turn into vector code
+ * (0.9 ns an id; a loop that decodes takes 6.0 ns, for no processor can guess
+ * where ids end).
+ *
+ * `top` is the number that an id's last two bytes make: the id itself where
+ * it has one or two, and its upper 14 bits where it has three.
  */
+#if defined(__x86_64__) && defined(__linux__)
+#define VECTOR_CLONES __attribute__((target_clones("avx2", "default")))
+#else
+#define VECTOR_CLONES
+#endif
+
+#define SCAN_BLOCK 32768 /* bytes: counts of a block fit in 16 bits */
+
+struct scan {
+	uint16_t max_short; /* the largest id of one or two bytes */
+	uint16_t max_top;   /* the largest top of one of three bytes */
+	uint16_t n_zeros;   /* bytes */
+	uint16_t has_longer; /* ids of four bytes or more */
+};
+
+/* p[-3 .. n) can be read. */
+VECTOR_CLONES static struct scan scan_block(const unsigned char *p, size_t n)
+{
+	struct scan s = { 0 };
+
+	for (size_t i = 0; i < n; i++) {
+		const uint16_t b0 = p[i];
+		const uint16_t b1 = p[(ptrdiff_t)i - 1];
+		const uint16_t b2 = p[(ptrdiff_t)i - 2];
+		const uint16_t b3 = p[(ptrdiff_t)i - 3];
+		const uint16_t is_last = (uint16_t)((b0 >> 7) - 1);
+		const uint16_t is_two = (uint16_t)(0 - (b1 >> 7));
+		const uint16_t is_three = (uint16_t)(is_two & (0 - (b2 >> 7)));
+		const uint16_t top = (uint16_t)(
+			is_last & ((is_two & (b0 << 7 | (b1 & 0x7f))) |
+			           (~is_two & b0)));
+		const uint16_t top3 = (uint16_t)(is_three & top);
+		const uint16_t top12 = (uint16_t)(~is_three & top);
+
+		s.max_short = top12 > s.max_short ? top12 : s.max_short;
+		s.max_top = top3 > s.max_top ? top3 : s.max_top;
+		s.n_zeros = (uint16_t)(s.n_zeros + (b0 == 0));
+		s.has_longer |= (uint16_t)(is_three & (b3 >> 7));
+	}
+	return s;
+}
+
+/* The largest lowest byte of the ids of three bytes with that top. */
+VECTOR_CLONES static uint32_t max_low(const unsigned char *p, size_t n, uint16_t wanted)
+{
+	uint16_t max = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const uint16_t b0 = p[i];
+		const uint16_t b1 = p[(ptrdiff_t)i - 1];
+		const uint16_t b2 = p[(ptrdiff_t)i - 2];
+		const uint16_t top = (uint16_t)(b0 << 7 | (b1 & 0x7f));
+		const uint16_t is_it = (uint16_t)(
+			(0 - (b1 >> 7)) & (0 - (b2 >> 7)) &
+			(0 - (unsigned)(top == wanted)));
+		const uint16_t low = (uint16_t)(is_it & b2 & 0x7f);
+
+		max = low > max ? low : max;
+	}
+	return max;
+}
+
+static uint32_t decoded_max(const unsigned char *p, const unsigned char *end)
+{
+	uint32_t max = 0;
+
+	while (p < end) {
+		uint64_t id;
+
+		p = varint_get(p, end, &id);
+		if (!p || id > UINT32_MAX)
+			return UINT32_MAX;
+		max = id > max ? (uint32_t)id : max;
+	}
+	return max;
+}
+
+uint32_t stacks_max_location(const struct byte_table *stacks)
+{
+	const unsigned char *const p = stacks->bytes.data + BYTE_TABLE_FRONT;
+	const size_t n = stacks->bytes.n - BYTE_TABLE_FRONT;
+	uint64_t n_zeros = 0;
+	struct scan all = { 0 };
+	uint32_t low = 0;
+
+	for (size_t i = 0; i < n; i += SCAN_BLOCK) {
+		const size_t size = n - i < SCAN_BLOCK ? n - i : SCAN_BLOCK;
+		const struct scan s = scan_block(p + i, size);
+
+		if (s.max_short > all.max_short)
+			all.max_short = s.max_short;
+		if (s.max_top > all.max_top)
+			all.max_top = s.max_top;
+		all.has_longer |= s.has_longer;
+		n_zeros += s.n_zeros;
+	}
+	/* Behind each stack stands a zero, and nowhere else. */
+	if (n_zeros != byte_table_n(stacks) - 1)
+		return UINT32_MAX;
+	if (all.has_longer)
+		return decoded_max(p, p + n);
+	if (!all.max_top)
+		return all.max_short;
+	for (size_t i = 0; i < n; i += SCAN_BLOCK) {
+		const uint32_t l = max_low(p + i, n - i < SCAN_BLOCK ? n - i :
+		                           SCAN_BLOCK, all.max_top);
+
+		low = l > low ? l : low;
+	}
+	return (uint32_t)all.max_top << 7 | low;
+}
+
+#define EACH_BYTE(b) (UINT64_C(0x0101010101010101) * (b))
+
+/* How many ids bytes[n] are: the bytes that do not go on. */
+static uint32_t count_ids(const unsigned char *p, size_t n)
+{
+	uint64_t word;
+	uint32_t n_go_on = 0;
+	size_t i;
+
+	for (i = 0; n - i >= 8; i += 8) {
+		memcpy(&word, p + i, 8);
+		n_go_on += (uint32_t)((word >> 7 & EACH_BYTE(1)) *
+		                      EACH_BYTE(1) >> 56);
+	}
+	for (; i < n; i++)
+		n_go_on += p[i] >> 7;
+	return (uint32_t)n - n_go_on;
+}
+
+static void set_max_depth(struct prof_profile *p)
+{
+	const uint32_t n = byte_table_n(&p->stacks);
+	uint32_t max = 0;
+
+	for (uint32_t i = 1; i < n; i++) {
+		const struct prof_str s = byte_table_get(&p->stacks, i);
+		uint32_t depth;
+
+		/* A stack is no deeper than it has bytes. */
+		if (s.len <= max)
+			continue;
+		depth = count_ids((const unsigned char *)s.ptr, s.len);
+		max = depth > max ? depth : max;
+	}
+	p->max_depth = max;
+}
+
+/* The largest id was noted by each door. */
 static enum prof_status check_stacks(const struct checking *c)
 {
 	const uint32_t n_locations = prof_n_locations(c->p);
@@ -93,6 +252,7 @@ static enum prof_status check_stacks(const struct checking *c)
 		return error_set(c->err, PROF_CORRUPT,
 		                 "a stack refers to location %u of %u",
 		                 c->b->max_location, n_locations);
+	set_max_depth(c->p);
 	if (c->p->max_depth > c->b->limits.max_depth)
 		return error_set(c->err, PROF_LIMIT, "a stack of %u frames "
 		                 "exceeds the limit max_depth (%llu)",
@@ -101,6 +261,7 @@ static enum prof_status check_stacks(const struct checking *c)
 	return PROF_OK;
 }
 
+/* The largest string was noted by each door as it packed labels. */
 static enum prof_status check_label_sets(const struct checking *c)
 {
 	const uint32_t n_strings = byte_table_n(&c->p->strings);

@@ -15,10 +15,14 @@
    they depend on the input. */
 extern const struct prof_limits limits_default;
 
+/* The largest location id that a stack refers to; UINT32_MAX where the packed
+   ids are not all in their shortest form, from 1 on. */
+uint32_t stacks_max_location(const struct byte_table *stacks);
+
 /*
  * Checks that every id of the builder's profile is one of its table, that
  * there are as many values as there are samples and sample types, and that
- * no row is larger than the limits allow. PROF_CORRUPT and PROF_LIMIT name
+ * no row is larger than the limits allow. Sets max_depth. PROF_CORRUPT and PROF_LIMIT name
  * the row.
  */
 enum prof_status profile_check(const struct prof_builder *b,
