@@ -133,7 +133,10 @@ PROF_API size_t prof_get_stack(const struct prof_profile *p, uint32_t stack,
 PROF_API size_t prof_get_label_set(const struct prof_profile *p, uint32_t set,
                                    struct prof_label *labels, size_t size);
 
-/* The deepest stack and the largest label set: sizes for the two above. */
+/*
+ * The deepest stack and the largest label set: sizes for the two above. The
+ * first takes a pass over all stacks.
+ */
 PROF_API size_t prof_max_stack_depth(const struct prof_profile *p);
 PROF_API size_t prof_max_label_set_size(const struct prof_profile *p);
 

@@ -21,7 +21,7 @@
 
 bool byte_table_begin(struct byte_table *t, const struct prof_allocator *a)
 {
-	if (!vec_reserve(&t->bytes, BYTE_TABLE_FRONT, a) ||
+	if (!vec_reserve(&t->bytes, BYTE_TABLE_FRONT + BYTE_TABLE_BACK, a) ||
 	    !vec_reserve(&t->offsets, 2, a))
 		return false;
 	memset(t->bytes.data, 0, BYTE_TABLE_FRONT);
@@ -38,13 +38,14 @@ uint32_t byte_table_append(struct byte_table *t, const void *bytes,
 
 	if (size >= UINT32_MAX - t->bytes.n || t->offsets.n >= UINT32_MAX)
 		return 0;
-	if (!vec_reserve(&t->bytes, size + 1, a) ||
+	if (!vec_reserve(&t->bytes, size + 1 + BYTE_TABLE_BACK, a) ||
 	    !vec_reserve(&t->offsets, 1, a))
 		return 0;
+	/* What is read there is not used, but it shall not be indefinite. */
 	to = t->bytes.data + t->bytes.n;
+	memset(to + size, 0, 1 + BYTE_TABLE_BACK);
 	if (size)
 		memcpy(to, bytes, size);
-	to[size] = '\0';
 	t->bytes.n += size + 1;
 	vec_put(&t->offsets, (uint32_t)t->bytes.n);
 	return (uint32_t)(t->offsets.n - 2);
@@ -83,12 +84,12 @@ bool hash_index_reserve(struct hash_index *h, size_t more,
 
 	if (more > UINT32_MAX / 2 - h->n)
 		return false;
-	/* Filled to 3/4 at most. */
-	if ((h->n + more) * 4 <= old_slots * 3)
+	/* Filled to 13/16 at most. */
+	if ((h->n + more) * 16 <= old_slots * 13)
 		return true;
 	do {
 		grown.bits = grown.bits ? grown.bits + 1 : 6;
-	} while ((h->n + more) * 4 > ((size_t)3 << grown.bits));
+	} while ((h->n + more) * 16 > ((size_t)13 << grown.bits));
 	if (grown.bits > 31)
 		return false;
 	grown.slots = mem_zeroed(a, (size_t)1 << grown.bits,

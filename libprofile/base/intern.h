@@ -13,6 +13,8 @@
  * is separate, because a finished profile needs none.
  */
 #define BYTE_TABLE_FRONT 4
+/* Bytes that can be read (not more than that) behind the last string. */
+#define BYTE_TABLE_BACK 8
 
 #include "base/memory.h"
 

@@ -97,24 +97,29 @@ struct field {
 	const unsigned char *bytes; /* of WIRE_BYTES */
 };
 
-/* The field at p, which is before end: its end, or NULL where malformed. */
+/*
+ * The field at p, which is before end: its end, or NULL where malformed. Only
+ * for what lies in the window: a varint that is cut off at end reads into the
+ * padding (or what comes next), and is seen to end too late.
+ */
 static inline const unsigned char *next_field(const unsigned char *p,
                                               const unsigned char *end,
                                               struct field *f)
 {
 	uint64_t tag;
 
-	p = varint_get(p, end, &tag);
-	if (!p || tag >> 3 == 0 || tag >> 3 > UINT32_MAX)
+	p = varint_get_padded(p, &tag);
+	if (!p || tag < 1 << 3 || tag >> 3 > UINT32_MAX)
 		return NULL;
 	f->number = (uint32_t)(tag >> 3);
 	f->type = (enum pprof_wire_type)(tag & 7);
 	switch (f->type) {
 	case WIRE_VARINT:
-		return varint_get(p, end, &f->value);
+		p = varint_get_padded(p, &f->value);
+		return p <= end ? p : NULL;
 	case WIRE_BYTES:
-		p = varint_get(p, end, &f->value);
-		if (!p || f->value > (uint64_t)(end - p))
+		p = varint_get_padded(p, &f->value);
+		if (!p || p > end || f->value > (uint64_t)(end - p))
 			return NULL;
 		f->bytes = p;
 		return p + f->value;
@@ -300,8 +305,8 @@ static bool take_values(struct pprof_reader *g, const struct field *f)
 	if (!vec_reserve(&g->p->values, f->value, g->a))
 		return fail_nomem(g);
 	while (p < f->bytes + f->value) {
-		p = varint_get(p, f->bytes + f->value, &value);
-		if (!p)
+		p = varint_get_padded(p, &value);
+		if (!p || p > f->bytes + f->value)
 			return fail(g, PROF_CORRUPT, f->bytes,
 			            "malformed value in a sample");
 		vec_put(&g->p->values, (int64_t)value);
@@ -333,6 +338,12 @@ static bool take_label_field(struct pprof_reader *g, void *message,
 	}
 }
 
+static inline void note_string(struct pprof_reader *g, uint32_t id)
+{
+	if (id > g->b->max_label_string)
+		g->b->max_label_string = id;
+}
+
 /* A label with a string is a string label, whatever else it has. */
 static bool take_label(struct pprof_reader *g, const struct field *f)
 {
@@ -350,10 +361,8 @@ static bool take_label(struct pprof_reader *g, const struct field *f)
 		.is_number = m.str == 0,
 		.num = m.num,
 	};
-	if (row.key > g->b->max_label_string)
-		g->b->max_label_string = row.key;
-	if (row.str > g->b->max_label_string)
-		g->b->max_label_string = row.str;
+	note_string(g, row.key);
+	note_string(g, row.str);
 	if (!vec_reserve(&g->labels, LABEL_PACKED_MAX, g->a))
 		return fail_nomem(g);
 	g->labels.n = (size_t)(label_pack(g->labels.data + g->labels.n, &row) -

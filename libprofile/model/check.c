@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "base/varint.h"
 
-#include <string.h>
+#include <inttypes.h>
 
 const struct prof_limits limits_default = {
 	.max_string = UINT64_C(16) << 20,
@@ -24,7 +24,7 @@ const struct prof_limits limits_default = {
 
 struct checking {
 	const struct prof_builder *b;
-	struct prof_profile *p;
+	const struct prof_profile *p;
 	struct prof_error *err;
 };
 
@@ -171,6 +171,11 @@ static uint32_t decoded_max(const unsigned char *p, const unsigned char *end)
 	return max;
 }
 
+static uint32_t max_of(uint32_t a, uint32_t b)
+{
+	return a > b ? a : b;
+}
+
 uint32_t stacks_max_location(const struct byte_table *stacks)
 {
 	const unsigned char *const p = stacks->bytes.data + BYTE_TABLE_FRONT;
@@ -183,81 +188,46 @@ uint32_t stacks_max_location(const struct byte_table *stacks)
 		const size_t size = n - i < SCAN_BLOCK ? n - i : SCAN_BLOCK;
 		const struct scan s = scan_block(p + i, size);
 
+		n_zeros += s.n_zeros;
+		all.has_longer |= s.has_longer;
 		if (s.max_short > all.max_short)
 			all.max_short = s.max_short;
+		if (s.max_top < all.max_top || s.max_top == 0)
+			continue;
 		if (s.max_top > all.max_top)
-			all.max_top = s.max_top;
-		all.has_longer |= s.has_longer;
-		n_zeros += s.n_zeros;
+			low = 0;
+		all.max_top = s.max_top;
+		low = max_of(low, max_low(p + i, size, s.max_top));
 	}
 	/* Behind each stack stands a zero, and nowhere else. */
 	if (n_zeros != byte_table_n(stacks) - 1)
 		return UINT32_MAX;
 	if (all.has_longer)
 		return decoded_max(p, p + n);
-	if (!all.max_top)
-		return all.max_short;
-	for (size_t i = 0; i < n; i += SCAN_BLOCK) {
-		const uint32_t l = max_low(p + i, n - i < SCAN_BLOCK ? n - i :
-		                           SCAN_BLOCK, all.max_top);
-
-		low = l > low ? l : low;
-	}
-	return (uint32_t)all.max_top << 7 | low;
-}
-
-#define EACH_BYTE(b) (UINT64_C(0x0101010101010101) * (b))
-
-/* How many ids bytes[n] are: the bytes that do not go on. */
-static uint32_t count_ids(const unsigned char *p, size_t n)
-{
-	uint64_t word;
-	uint32_t n_go_on = 0;
-	size_t i;
-
-	for (i = 0; n - i >= 8; i += 8) {
-		memcpy(&word, p + i, 8);
-		n_go_on += (uint32_t)((word >> 7 & EACH_BYTE(1)) *
-		                      EACH_BYTE(1) >> 56);
-	}
-	for (; i < n; i++)
-		n_go_on += p[i] >> 7;
-	return (uint32_t)n - n_go_on;
-}
-
-static void set_max_depth(struct prof_profile *p)
-{
-	const uint32_t n = byte_table_n(&p->stacks);
-	uint32_t max = 0;
-
-	for (uint32_t i = 1; i < n; i++) {
-		const struct prof_str s = byte_table_get(&p->stacks, i);
-		uint32_t depth;
-
-		/* A stack is no deeper than it has bytes. */
-		if (s.len <= max)
-			continue;
-		depth = count_ids((const unsigned char *)s.ptr, s.len);
-		max = depth > max ? depth : max;
-	}
-	p->max_depth = max;
+	return all.max_top ? (uint32_t)all.max_top << 7 | low : all.max_short;
 }
 
 /* The largest id was noted by each door. */
 static enum prof_status check_stacks(const struct checking *c)
 {
 	const uint32_t n_locations = prof_n_locations(c->p);
+	const uint32_t n = byte_table_n(&c->p->stacks);
+	const uint64_t max_depth = c->b->limits.max_depth;
 
 	if (c->b->max_location > n_locations)
 		return error_set(c->err, PROF_CORRUPT,
 		                 "a stack refers to location %u of %u",
 		                 c->b->max_location, n_locations);
-	set_max_depth(c->p);
-	if (c->p->max_depth > c->b->limits.max_depth)
-		return error_set(c->err, PROF_LIMIT, "a stack of %u frames "
-		                 "exceeds the limit max_depth (%llu)",
-		                 c->p->max_depth,
-		                 (unsigned long long)c->b->limits.max_depth);
+	for (uint32_t i = 1; i < n; i++) {
+		/* A stack is no deeper than it has bytes. */
+		if (byte_table_get(&c->p->stacks, i).len > max_depth &&
+		    prof_get_stack(c->p, i, NULL, 0) > max_depth)
+			return error_set(c->err, PROF_LIMIT, "a stack of %zu "
+			                 "frames exceeds the limit max_depth "
+			                 "(%" PRIu64 ")",
+			                 prof_get_stack(c->p, i, NULL, 0),
+			                 max_depth);
+	}
 	return PROF_OK;
 }
 

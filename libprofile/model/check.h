@@ -22,7 +22,7 @@ uint32_t stacks_max_location(const struct byte_table *stacks);
 /*
  * Checks that every id of the builder's profile is one of its table, that
  * there are as many values as there are samples and sample types, and that
- * no row is larger than the limits allow. Sets max_depth. PROF_CORRUPT and PROF_LIMIT name
+ * no row is larger than the limits allow. PROF_CORRUPT and PROF_LIMIT name
  * the row.
  */
 enum prof_status profile_check(const struct prof_builder *b,

@@ -115,38 +115,67 @@ static enum prof_status rank_locations(struct canonical_order *o,
 
 /* ---- Stacks with ranks for ids ---- */
 
-static enum prof_status pack_ranks(struct canonical_order *o,
-                                   const struct prof_profile *p,
-                                   const struct prof_allocator *a)
+/* The ids of a stack as ranks; to has 4 bytes for each byte of it. */
+static unsigned char *put_ranks(unsigned char *to, struct prof_str stack,
+                                const uint32_t *packed_rank)
+{
+	const unsigned char *from = (const unsigned char *)stack.ptr;
+	const unsigned char *const end = from + stack.len;
+
+	while (from < end) {
+		uint32_t id;
+
+		from = varint_get_known(from, &id);
+		to = varint_put_packed(to, packed_rank[id]);
+	}
+	return to;
+}
+
+static enum prof_status pack_stacks(struct canonical_order *o,
+                                    const struct prof_profile *p,
+                                    const uint32_t *packed_rank,
+                                    const struct prof_allocator *a)
 {
 	const uint32_t n = byte_table_n(&p->stacks);
 	struct byte_table *to = &o->stacks;
 
 	if (!byte_table_begin(to, a) || !vec_reserve(&to->offsets, n, a) ||
-	    !vec_reserve(&to->bytes, p->stacks.bytes.n + 16, a))
+	    !vec_reserve(&to->bytes, p->stacks.bytes.n, a))
 		return PROF_NOMEM;
 	for (uint32_t i = 1; i < n; i++) {
 		const struct prof_str s = byte_table_get(&p->stacks, i);
-		const unsigned char *from = (const unsigned char *)s.ptr;
-		const unsigned char *const end = from + s.len;
+		const size_t room = (size_t)s.len * 4 + BYTE_TABLE_BACK;
 		unsigned char *at;
 
-		/* A rank takes 5 bytes at most where an id took one. */
-		if (s.len * 5 + 1 > UINT32_MAX - to->bytes.n ||
-		    !vec_reserve(&to->bytes, s.len * 5 + 1, a))
+		if (room > UINT32_MAX - to->bytes.n ||
+		    !vec_reserve(&to->bytes, room, a))
 			return PROF_NOMEM;
-		at = to->bytes.data + to->bytes.n;
-		while (from < end) {
-			uint32_t id;
-
-			from = varint_get_known(from, &id);
-			at = varint_put(at, o->location_rank[id]);
-		}
+		at = put_ranks(to->bytes.data + to->bytes.n, s, packed_rank);
 		*at++ = '\0';
 		to->bytes.n = (size_t)(at - to->bytes.data);
 		vec_put(&to->offsets, (uint32_t)to->bytes.n);
 	}
 	return PROF_OK;
+}
+
+static enum prof_status pack_ranks(struct canonical_order *o,
+                                   const struct prof_profile *p,
+                                   const struct prof_allocator *a)
+{
+	const size_t n = (size_t)o->n_locations + 1;
+	uint32_t *packed_rank;
+	enum prof_status status;
+
+	if (n >= VARINT_PACKED_END)
+		return PROF_LIMIT;
+	packed_rank = mem_zeroed(a, n, sizeof(*packed_rank));
+	if (!packed_rank)
+		return PROF_NOMEM;
+	for (size_t i = 1; i < n; i++)
+		packed_rank[i] = varint_pack(o->location_rank[i]);
+	status = pack_stacks(o, p, packed_rank, a);
+	mem_free(a, packed_rank, n * sizeof(*packed_rank));
+	return status;
 }
 
 /* ---- Sorting stacks ---- */

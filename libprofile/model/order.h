@@ -24,7 +24,7 @@ struct canonical_order {
 	uint32_t n_samples, n_locations;
 };
 
-/* PROF_NOMEM. Release in every case. */
+/* PROF_NOMEM; PROF_LIMIT beyond 2^28 locations. Release in every case. */
 enum prof_status canonical_order_init(struct canonical_order *o,
                                       const struct prof_profile *p,
                                       const struct prof_allocator *a);

@@ -273,9 +273,41 @@ size_t prof_get_label_set(const struct prof_profile *p, uint32_t set,
 	return n;
 }
 
+#define EACH_BYTE(b) (UINT64_C(0x0101010101010101) * (b))
+
+/* How many ids bytes[n] are: the bytes that do not go on. */
+static uint32_t count_ids(const unsigned char *p, size_t n)
+{
+	uint64_t word;
+	uint32_t n_go_on = 0;
+	size_t i;
+
+	for (i = 0; n - i >= 8; i += 8) {
+		memcpy(&word, p + i, 8);
+		n_go_on += (uint32_t)((word >> 7 & EACH_BYTE(1)) *
+		                      EACH_BYTE(1) >> 56);
+	}
+	for (; i < n; i++)
+		n_go_on += p[i] >> 7;
+	return (uint32_t)n - n_go_on;
+}
+
 size_t prof_max_stack_depth(const struct prof_profile *p)
 {
-	return p->max_depth;
+	const uint32_t n = byte_table_n(&p->stacks);
+	uint32_t max = 0;
+
+	for (uint32_t i = 1; i < n; i++) {
+		const struct prof_str s = byte_table_get(&p->stacks, i);
+		uint32_t depth;
+
+		/* A stack is no deeper than it has bytes. */
+		if (s.len <= max)
+			continue;
+		depth = count_ids((const unsigned char *)s.ptr, s.len);
+		max = depth > max ? depth : max;
+	}
+	return max;
 }
 
 size_t prof_max_label_set_size(const struct prof_profile *p)

@@ -75,7 +75,7 @@ struct prof_profile {
 	int64_t period, time_ns, duration_ns;
 	uint32_t default_sample_type, drop_frames, keep_frames, doc_url;
 
-	uint32_t max_depth, max_labels; /* of a stack; of a label set */
+	uint32_t max_labels; /* of a label set */
 	struct prof_allocator allocator;
 };
 
