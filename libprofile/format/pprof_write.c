@@ -27,7 +27,7 @@ struct pprof_writer {
 	struct output *out;
 	const struct prof_allocator *a;
 	struct canonical_order order;
-	bool is_canonical;
+	bool is_reordered;
 	bool has_failed; /* out of memory */
 	/* New ids by old ones, 0 where there is none yet; and the other way
 	   round in order of new ids. */
@@ -221,9 +221,9 @@ static void write_samples(struct pprof_writer *g)
 	const uint32_t n = prof_n_samples(g->p);
 
 	for (uint32_t i = 0; i < n && !g->has_failed; i++)
-		write_sample(g, g->is_canonical ? &g->order.stacks :
+		write_sample(g, g->is_reordered ? &g->order.stacks :
 		             &g->p->stacks,
-		             g->is_canonical ? g->order.samples[i] : i);
+		             g->is_reordered ? g->order.samples[i] : i);
 }
 
 /* ---- The other tables ---- */
@@ -306,7 +306,7 @@ static void write_locations(struct pprof_writer *g)
 	const uint32_t n = prof_n_locations(g->p);
 
 	for (uint32_t i = 0; i < n && !g->has_failed; i++)
-		write_location(g, g->is_canonical ? g->order.locations[i] : i + 1,
+		write_location(g, g->is_reordered ? g->order.locations[i] : i + 1,
 		               i + 1);
 }
 
@@ -408,15 +408,15 @@ enum prof_status pprof_write(const struct prof_profile *p,
 {
 	struct pprof_writer g = {
 		.p = p, .out = &w->out, .a = &w->allocator,
-		.is_canonical = !w->options.keep_order,
+		.is_reordered = !w->options.keep_order && !p->is_canonical,
 	};
 
 	g.has_failed = !reserve_ids(&g) ||
-		(g.is_canonical &&
-		 canonical_order_init(&g.order, p, g.a) != PROF_OK);
+		(g.is_reordered &&
+		 canonical_order_init(&g.order, p, 0, g.a) != PROF_OK);
 	if (!g.has_failed)
 		write_profile(&g);
-	if (g.is_canonical)
+	if (g.is_reordered)
 		canonical_order_release(&g.order, g.a);
 	mem_free(g.a, g.string_id, byte_table_n(&p->strings) * sizeof(uint32_t));
 	mem_free(g.a, g.function_id, p->functions.n * sizeof(uint32_t));

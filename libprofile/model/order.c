@@ -30,7 +30,7 @@ static int compare_i64(int64_t a, int64_t b)
 	return (a > b) - (a < b);
 }
 
-static int compare_strings(const struct prof_profile *p, uint32_t a, uint32_t b)
+int string_compare(const struct prof_profile *p, uint32_t a, uint32_t b)
 {
 	const struct prof_str x = profile_string(p, a);
 	const struct prof_str y = profile_string(p, b);
@@ -45,12 +45,12 @@ static int compare_functions(const struct prof_profile *p, uint32_t a,
 {
 	const struct row_function *x = &p->functions.data[a];
 	const struct row_function *y = &p->functions.data[b];
-	int order = compare_strings(p, x->name, y->name);
+	int order = string_compare(p, x->name, y->name);
 
 	if (!order)
-		order = compare_strings(p, x->system_name, y->system_name);
+		order = string_compare(p, x->system_name, y->system_name);
 	if (!order)
-		order = compare_strings(p, x->filename, y->filename);
+		order = string_compare(p, x->filename, y->filename);
 	return order ? order : compare_i64(x->start_line, y->start_line);
 }
 
@@ -94,22 +94,55 @@ static int compare_locations(const void *a_, const void *b_, void *ctx)
 	return order ? order : compare_u64(a, b);
 }
 
+/* Marks the locations of the stacks that samples have. */
+static bool mark_used(uint32_t *used, const struct prof_profile *p,
+                      const struct prof_allocator *a)
+{
+	const size_t n_stacks = byte_table_n(&p->stacks);
+	bool *has_sample = mem_zeroed(a, n_stacks, sizeof(*has_sample));
+
+	if (!has_sample)
+		return false;
+	for (size_t i = 0; i < p->samples.n; i++)
+		has_sample[p->samples.data[i].stack] = true;
+	for (uint32_t i = 1; i < n_stacks; i++) {
+		const struct prof_str s = byte_table_get(&p->stacks, i);
+		const unsigned char *at = (const unsigned char *)s.ptr;
+		const unsigned char *const end = at + s.len;
+
+		while (has_sample[i] && at < end) {
+			uint32_t id;
+
+			at = varint_get_known(at, &id);
+			used[id] = 1;
+		}
+	}
+	mem_free(a, has_sample, n_stacks * sizeof(*has_sample));
+	return true;
+}
+
 static enum prof_status rank_locations(struct canonical_order *o,
                                        const struct prof_profile *p,
+                                       enum order_flags flags,
                                        const struct prof_allocator *a)
 {
-	const uint32_t n = o->n_locations;
+	const uint32_t n_all = prof_n_locations(p);
+	uint32_t n = 0;
 
-	o->location_rank = mem_zeroed(a, (size_t)n + 1, sizeof(uint32_t));
-	o->locations = mem_zeroed(a, (size_t)n + 1, sizeof(uint32_t));
-	if (!o->location_rank || !o->locations)
+	o->locations_size = (size_t)n_all + 1;
+	o->location_rank = mem_zeroed(a, o->locations_size, sizeof(uint32_t));
+	o->locations = mem_zeroed(a, o->locations_size, sizeof(uint32_t));
+	if (!o->location_rank || !o->locations ||
+	    (flags & ORDER_USED_ONLY && !mark_used(o->location_rank, p, a)))
 		return PROF_NOMEM;
-	for (uint32_t i = 0; i < n; i++)
-		o->locations[i] = i + 1;
+	for (uint32_t id = 1; id <= n_all; id++)
+		if (o->location_rank[id] || !(flags & ORDER_USED_ONLY))
+			o->locations[n++] = id;
 	qsort_r(o->locations, n, sizeof(uint32_t), compare_locations,
 	        (void *)(uintptr_t)p);
 	for (uint32_t i = 0; i < n; i++)
 		o->location_rank[o->locations[i]] = i + 1;
+	o->n_locations = n;
 	return PROF_OK;
 }
 
@@ -162,7 +195,7 @@ static enum prof_status pack_ranks(struct canonical_order *o,
                                    const struct prof_profile *p,
                                    const struct prof_allocator *a)
 {
-	const size_t n = (size_t)o->n_locations + 1;
+	const size_t n = o->locations_size;
 	uint32_t *packed_rank;
 	enum prof_status status;
 
@@ -171,8 +204,11 @@ static enum prof_status pack_ranks(struct canonical_order *o,
 	packed_rank = mem_zeroed(a, n, sizeof(*packed_rank));
 	if (!packed_rank)
 		return PROF_NOMEM;
+	/* A stack that no sample has may be of locations that are left out:
+	   1 stands for those. */
 	for (size_t i = 1; i < n; i++)
-		packed_rank[i] = varint_pack(o->location_rank[i]);
+		packed_rank[i] = varint_pack(
+			o->location_rank[i] ? o->location_rank[i] : 1);
 	status = pack_stacks(o, p, packed_rank, a);
 	mem_free(a, packed_rank, n * sizeof(*packed_rank));
 	return status;
@@ -366,13 +402,13 @@ int label_set_compare(const struct prof_profile *p, uint32_t a, uint32_t b)
 
 		x = label_unpack(x, &l);
 		y = label_unpack(y, &m);
-		order = compare_strings(p, l.key, m.key);
+		order = string_compare(p, l.key, m.key);
 		if (!order)
 			order = compare_u64(l.is_number, m.is_number);
 		if (!order)
 			order = compare_i64(l.num, m.num);
 		if (!order)
-			order = compare_strings(p, l.str, m.str);
+			order = string_compare(p, l.str, m.str);
 	}
 	return order ? order : (x < x_end) - (y < y_end);
 }
@@ -422,6 +458,7 @@ static enum prof_status order_samples(struct canonical_order *o,
 
 enum prof_status canonical_order_init(struct canonical_order *o,
                                       const struct prof_profile *p,
+                                      enum order_flags flags,
                                       const struct prof_allocator *a)
 {
 	const size_t n_stacks = byte_table_n(&p->stacks);
@@ -430,11 +467,11 @@ enum prof_status canonical_order_init(struct canonical_order *o,
 
 	*o = (struct canonical_order){
 		.n_samples = (uint32_t)p->samples.n,
-		.n_locations = prof_n_locations(p),
 	};
 	rank = mem_zeroed(a, n_stacks, sizeof(*rank));
 	o->samples = mem_zeroed(a, (size_t)o->n_samples + 1, sizeof(uint32_t));
-	status = rank && o->samples ? rank_locations(o, p, a) : PROF_NOMEM;
+	status = rank && o->samples ? rank_locations(o, p, flags, a) :
+		PROF_NOMEM;
 	if (status == PROF_OK)
 		status = pack_ranks(o, p, a);
 	if (status == PROF_OK)
@@ -448,10 +485,10 @@ enum prof_status canonical_order_init(struct canonical_order *o,
 void canonical_order_release(struct canonical_order *o,
                              const struct prof_allocator *a)
 {
-	const size_t n = (size_t)o->n_locations + 1;
+	const size_t size = o->locations_size * sizeof(uint32_t);
 
 	mem_free(a, o->samples, ((size_t)o->n_samples + 1) * sizeof(uint32_t));
-	mem_free(a, o->locations, n * sizeof(uint32_t));
-	mem_free(a, o->location_rank, n * sizeof(uint32_t));
+	mem_free(a, o->locations, size);
+	mem_free(a, o->location_rank, size);
 	byte_table_release(&o->stacks, a);
 }

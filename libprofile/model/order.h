@@ -15,21 +15,30 @@
 
 #include "model/profile.h"
 
+enum order_flags {
+	ORDER_USED_ONLY = 1, /* leave out locations that no sample has */
+};
+
 struct canonical_order {
 	uint32_t *samples;       /* [n_samples] rows in canonical order */
 	uint32_t *locations;     /* [n_locations] ids in order of rank */
-	uint32_t *location_rank; /* [n_locations + 1] 1.. by id */
+	uint32_t *location_rank; /* by id: 1.. ; 0: left out */
 	/* Stacks with ranks for ids; stack i is stack i of the profile. */
 	struct byte_table stacks;
 	uint32_t n_samples, n_locations;
+	size_t locations_size;   /* of the two above, in elements */
 };
 
 /* PROF_NOMEM; PROF_LIMIT beyond 2^28 locations. Release in every case. */
 enum prof_status canonical_order_init(struct canonical_order *o,
                                       const struct prof_profile *p,
+                                      enum order_flags flags,
                                       const struct prof_allocator *a);
 void canonical_order_release(struct canonical_order *o,
                              const struct prof_allocator *a);
+
+/* Compares strings by their bytes: <0, 0, >0. */
+int string_compare(const struct prof_profile *p, uint32_t a, uint32_t b);
 
 /*
  * Compares the labels of two sets by content: <0, 0, >0. Sets of equal

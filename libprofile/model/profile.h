@@ -76,6 +76,8 @@ struct prof_profile {
 	uint32_t default_sample_type, drop_frames, keep_frames, doc_url;
 
 	uint32_t max_labels; /* of a label set */
+	bool is_canonical;   /* as model/canonical.h has it; whoever changes a
+	                        profile takes it back */
 	struct prof_allocator allocator;
 };
 

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Merging profiles: the header's rules, and the life of a merger.
+ */
+#include "transform/merger.h"
+
+#include "base/error.h"
+#include "model/canonical.h"
+#include "model/order.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct prof_merger *prof_merger_new(const struct prof_merge_options *options)
+{
+	struct prof_merge_options o = { 0 };
+	struct prof_allocator a;
+	struct prof_merger *m;
+
+	if (options)
+		memcpy(&o, options, options->size < sizeof(o) ? options->size :
+		       sizeof(o));
+	a = o.allocator ? *o.allocator : mem_malloc;
+	m = mem_zeroed(&a, 1, sizeof(*m));
+	if (!m)
+		return NULL;
+	m->a = a;
+	m->notes = o.notes;
+	m->union_of_types = o.union_of_types;
+	m->sum = profile_new(&a);
+	if (!m->sum || !vec_reserve(&m->merge_mappings, 1, &a)) {
+		prof_merger_free(m);
+		return NULL;
+	}
+	vec_put(&m->merge_mappings, (struct merge_mapping){ 0 });
+	m->strings = (struct interner){ &m->sum->strings, .seed = hash_seed() };
+	m->stacks = (struct interner){ &m->sum->stacks, .seed = hash_seed() };
+	m->label_sets = (struct interner){ &m->sum->label_sets,
+	                                   .seed = hash_seed() };
+	return m;
+}
+
+/* The indexes and maps: what the end has no use for. */
+static void release_indexes(struct prof_merger *m)
+{
+	const struct prof_allocator *a = &m->a;
+
+	intern_release(&m->strings, a);
+	intern_release(&m->stacks, a);
+	intern_release(&m->label_sets, a);
+	hash_index_release(&m->mappings, a);
+	hash_index_release(&m->functions, a);
+	hash_index_release(&m->locations, a);
+	hash_index_release(&m->samples, a);
+	vec_release(&m->string_map, a);
+	vec_release(&m->function_map, a);
+	vec_release(&m->label_set_map, a);
+	vec_release(&m->stack_map, a);
+	vec_release(&m->location_map, a);
+	vec_release(&m->mapping_map, a);
+	vec_release(&m->column_map, a);
+	vec_release(&m->column_factor, a);
+	vec_release(&m->scratch, a);
+}
+
+void prof_merger_free(struct prof_merger *m)
+{
+	struct prof_allocator a;
+
+	if (!m)
+		return;
+	a = m->a;
+	release_indexes(m);
+	vec_release(&m->columns, &a);
+	vec_release(&m->merge_mappings, &a);
+	prof_profile_free(m->sum);
+	mem_free(&a, m, sizeof(*m));
+}
+
+/* ---- Header ---- */
+
+static struct row_value_type map_type(const struct prof_merger *m,
+                                      struct row_value_type type)
+{
+	return (struct row_value_type){ m->string_map.data[type.type],
+	                                m->string_map.data[type.unit] };
+}
+
+static bool is_set(struct row_value_type type)
+{
+	return type.type || type.unit;
+}
+
+/* Period types must be equal, or one of them not be there. */
+static bool merge_period_type(struct prof_merger *m)
+{
+	const struct row_value_type type = map_type(m, m->in->period_type);
+	struct row_value_type *const known = &m->sum->period_type;
+
+	if (!is_set(type) || (type.type == known->type &&
+	                      type.unit == known->unit))
+		return true;
+	if (!is_set(*known)) {
+		*known = type;
+		return true;
+	}
+	m->status = error_set(m->err, PROF_MISMATCH,
+	                      "a period of %.40s/%.40s cannot be merged with "
+	                      "one of %.40s/%.40s",
+	                      profile_string(m->sum, type.type).ptr,
+	                      profile_string(m->sum, type.unit).ptr,
+	                      profile_string(m->sum, known->type).ptr,
+	                      profile_string(m->sum, known->unit).ptr);
+	return false;
+}
+
+/* Of the strings that are set, the first in byte order. */
+static void merge_string(struct prof_merger *m, uint32_t *known, uint32_t in)
+{
+	const uint32_t id = m->string_map.data[in];
+
+	if (id && (!*known || string_compare(m->sum, id, *known) < 0))
+		*known = id;
+}
+
+static bool merge_comments(struct prof_merger *m)
+{
+	struct prof_profile *sum = m->sum;
+
+	for (size_t i = 0; i < m->in->comments.n; i++) {
+		const uint32_t id = m->string_map.data[m->in->comments.data[i]];
+		size_t k = 0;
+
+		while (k < sum->comments.n && sum->comments.data[k] != id)
+			k++;
+		if (k < sum->comments.n)
+			continue;
+		if (!vec_reserve(&sum->comments, 1, &m->a)) {
+			m->has_failed = true;
+			m->status = error_nomem(m->err);
+			return false;
+		}
+		vec_put(&sum->comments, id);
+	}
+	return true;
+}
+
+static bool merge_times(struct prof_merger *m)
+{
+	const struct prof_profile *in = m->in;
+	struct prof_profile *sum = m->sum;
+	int64_t duration;
+
+	if (in->time_ns && (!sum->time_ns || in->time_ns < sum->time_ns))
+		sum->time_ns = in->time_ns;
+	if (in->period > sum->period || m->n_inputs == 0)
+		sum->period = in->period;
+	if (!__builtin_mul_overflow(in->duration_ns, m->weight, &duration) &&
+	    !__builtin_add_overflow(sum->duration_ns, duration,
+	                            &sum->duration_ns))
+		return true;
+	m->has_failed = true;
+	m->status = error_set(m->err, PROF_OVERFLOW, "the sum of the durations "
+	                      "leaves the range of 64 bits");
+	return false;
+}
+
+static bool merge_header(struct prof_merger *m)
+{
+	const struct prof_profile *in = m->in;
+	struct prof_profile *sum = m->sum;
+
+	merge_string(m, &sum->default_sample_type, in->default_sample_type);
+	merge_string(m, &sum->drop_frames, in->drop_frames);
+	merge_string(m, &sum->keep_frames, in->keep_frames);
+	merge_string(m, &sum->doc_url, in->doc_url);
+	return merge_times(m) && merge_comments(m);
+}
+
+enum prof_status prof_merger_add(struct prof_merger *m,
+                                 const struct prof_profile *p, int64_t weight,
+                                 struct prof_error *err)
+{
+	if (m->has_failed)
+		return error_set(err, PROF_INVALID,
+		                 "an earlier input made the merge fail");
+	m->in = p;
+	m->weight = weight;
+	m->err = err;
+	m->status = PROF_OK;
+	/* The period type first: a mismatch leaves the sum as it was. */
+	if (merge_strings(m) && merge_period_type(m) && merge_header(m) &&
+	    merge_sample_types(m) && merge_mappings(m) && merge_functions(m) &&
+	    merge_locations(m) && merge_stacks(m) && merge_label_sets(m) &&
+	    merge_samples(m))
+		m->n_inputs++;
+	m->in = NULL;
+	return m->status;
+}
+
+/* ---- The end ---- */
+
+static int compare_u64(uint64_t a, uint64_t b)
+{
+	return (a > b) - (a < b);
+}
+
+/* The first mapping of an input before the others, then by content. */
+static int compare_mappings(const struct prof_merger *m, uint32_t a, uint32_t b)
+{
+	const struct row_mapping *x = &m->sum->mappings.data[a];
+	const struct row_mapping *y = &m->sum->mappings.data[b];
+	int order = string_compare(m->sum, x->file, y->file);
+
+	if (!order)
+		order = string_compare(m->sum, x->build_id, y->build_id);
+	if (!order)
+		order = compare_u64(x->offset, y->offset);
+	if (!order)
+		order = compare_u64(m->merge_mappings.data[a].size,
+		                    m->merge_mappings.data[b].size);
+	return order;
+}
+
+static int compare_mapping_ids(const void *a, const void *b, void *ctx)
+{
+	return compare_mappings(ctx, *(const uint32_t *)a,
+	                        *(const uint32_t *)b);
+}
+
+/* ids[n] of all mappings: the main one, then the others by content. */
+static void order_mappings(const struct prof_merger *m, uint32_t *ids,
+                           uint32_t n)
+{
+	uint32_t first = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		ids[i] = i + 1;
+	qsort_r(ids, n, sizeof(*ids), compare_mapping_ids,
+	        (void *)(uintptr_t)m);
+	while (first < n && !m->merge_mappings.data[ids[first]].is_first)
+		first++;
+	if (first < n) {
+		const uint32_t id = ids[first];
+
+		memmove(ids + 1, ids, first * sizeof(*ids));
+		ids[0] = id;
+	}
+}
+
+/* Gives addresses their starts, and mappings their order. */
+static bool finish_mappings(struct prof_merger *m)
+{
+	struct prof_profile *sum = m->sum;
+	const uint32_t n = prof_n_mappings(sum);
+	uint32_t *ids = mem_zeroed(&m->a, (size_t)n + 1, sizeof(*ids));
+	uint32_t *new_ids = mem_zeroed(&m->a, (size_t)n + 1, sizeof(*new_ids));
+	struct row_mapping *rows = mem_zeroed(&m->a, (size_t)n + 1,
+	                                      sizeof(*rows));
+	const bool ok = ids && new_ids && rows;
+
+	if (ok) {
+		order_mappings(m, ids, n);
+		for (uint32_t i = 0; i < n; i++) {
+			rows[i] = sum->mappings.data[ids[i]];
+			rows[i].limit = rows[i].start +
+				m->merge_mappings.data[ids[i]].size;
+			new_ids[ids[i]] = i + 1;
+		}
+		for (size_t i = 1; i + 1 < sum->locations.n; i++) {
+			struct row_location *l = &sum->locations.data[i];
+
+			if (l->mapping)
+				l->address +=
+					sum->mappings.data[l->mapping].start;
+			l->mapping = new_ids[l->mapping];
+		}
+		memcpy(sum->mappings.data + 1, rows, n * sizeof(*rows));
+	}
+	mem_free(&m->a, ids, ((size_t)n + 1) * sizeof(*ids));
+	mem_free(&m->a, new_ids, ((size_t)n + 1) * sizeof(*new_ids));
+	mem_free(&m->a, rows, ((size_t)n + 1) * sizeof(*rows));
+	return ok;
+}
+
+static int compare_comments(const void *a, const void *b, void *ctx)
+{
+	return string_compare(ctx, *(const uint32_t *)a, *(const uint32_t *)b);
+}
+
+static void drop_zero_samples(struct prof_profile *p)
+{
+	const size_t width = p->sample_types.n;
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->samples.n; i++) {
+		const int64_t *values = p->values.data + i * width;
+		int64_t any = 0;
+
+		for (size_t k = 0; k < width; k++)
+			any |= values[k];
+		if (!any)
+			continue;
+		p->samples.data[n] = p->samples.data[i];
+		memmove(p->values.data + n * width, values,
+		        width * sizeof(*values));
+		n++;
+	}
+	p->samples.n = n;
+	p->values.n = n * width;
+}
+
+enum prof_status prof_merger_finish(struct prof_profile **out,
+                                    struct prof_merger *m,
+                                    struct prof_error *err)
+{
+	enum prof_status status = PROF_OK;
+
+	if (m->has_failed || m->n_inputs == 0)
+		status = error_set(err, PROF_INVALID, m->has_failed ?
+		                   "an earlier input made the merge fail" :
+		                   "there is nothing to merge");
+	release_indexes(m);
+	if (status == PROF_OK)
+		status = merge_choose_types(m, err);
+	if (status == PROF_OK && !finish_mappings(m))
+		status = error_nomem(err);
+	if (status == PROF_OK) {
+		drop_zero_samples(m->sum);
+		if (m->sum->comments.n)
+			qsort_r(m->sum->comments.data, m->sum->comments.n,
+			        sizeof(*m->sum->comments.data),
+			        compare_comments, m->sum);
+		status = profile_make_canonical(m->sum, err);
+	}
+	if (status == PROF_OK) {
+		*out = m->sum;
+		m->sum = NULL;
+	}
+	prof_merger_free(m);
+	return status;
+}
+
+enum prof_status prof_merge(struct prof_profile **out,
+                            struct prof_profile *const *in, size_t n,
+                            const struct prof_merge_options *options,
+                            struct prof_error *err)
+{
+	struct prof_merger *m = prof_merger_new(options);
+
+	if (!m)
+		return error_nomem(err);
+	for (size_t i = 0; i < n; i++) {
+		const enum prof_status status =
+			prof_merger_add(m, in[i], 1, err);
+
+		if (status != PROF_OK) {
+			prof_merger_free(m);
+			return status;
+		}
+	}
+	return prof_merger_finish(out, m, err);
+}
