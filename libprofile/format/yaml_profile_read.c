@@ -542,6 +542,7 @@ void yaml_read_profile(struct yaml_reader *r, struct prof_builder *b)
 	}
 	if (!(p.seen & 1u << KEY_SAMPLES))
 		default_sample_types(&p);
+	yaml_end_document(r);
 	if (!r->status)
 		set_header(&p);
 	yaml_ids_release(&p.mappings, p.allocator);
