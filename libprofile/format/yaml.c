@@ -74,7 +74,7 @@ static int probe(const unsigned char *head, size_t size)
 	return find_schema(head, size) == YAML_NO_SCHEMA ? 0 : 3;
 }
 
-bool yaml_is_recording(const unsigned char *head, size_t size)
+static bool holds_recording(const unsigned char *head, size_t size)
 {
 	return find_schema(head, size) > YAML_PROFILE;
 }
@@ -125,8 +125,9 @@ static enum prof_status read_profile(struct format_reading *from,
 		if (schema == YAML_PROFILE)
 			yaml_read_profile(&r, b);
 		else
-			yaml_fail(&r, PROF_UNSUPPORTED, "this is a recording, "
-			          "not a profile");
+			yaml_fail(&r, PROF_UNSUPPORTED, "this is a recording: "
+			          "its first key must stand within the first "
+			          "512 bytes");
 	}
 	yaml_reader_close(&r);
 	return r.status;
@@ -163,6 +164,6 @@ const struct format yaml_format = {
 	.read = read_profile,
 	.write = yaml_write_profile,
 	.read_recording = read_recording,
+	.holds_recording = holds_recording,
 	.record = yaml_record,
-	.release = yaml_record_release,
 };

@@ -9,12 +9,6 @@
 
 #include "format/yaml_labels.h"
 
-/*
- * Whether a YAML text that begins with head[size] is a recording: its first
- * key says so. It must stand within the first 512 bytes.
- */
-bool yaml_is_recording(const unsigned char *head, size_t size);
-
 /* The first key of a document. */
 enum yaml_schema {
 	YAML_NO_SCHEMA,
@@ -37,10 +31,10 @@ void yaml_read_recording(struct yaml_reader *r, enum yaml_schema schema,
 enum prof_status yaml_write_profile(const struct prof_profile *p,
                                     struct format_writing *w,
                                     struct prof_error *err);
+/* As format.record. */
 enum prof_status yaml_record(struct prof_recorder *out,
                              struct format_writing *w,
                              struct prof_error *err);
-void yaml_record_release(struct prof_recorder *recorder);
 
 /* ---- Mappings: in profiles and recordings alike ---- */
 

@@ -305,8 +305,8 @@ enum prof_status yaml_write_profile(const struct prof_profile *p,
                                     struct format_writing *from,
                                     struct prof_error *err)
 {
-	struct profile_writer w = { .p = p, .out = from->out };
-	const struct prof_allocator *a = from->allocator;
+	struct profile_writer w = { .p = p, .out = &from->out };
+	const struct prof_allocator *a = &from->allocator;
 	enum prof_status status = PROF_OK;
 	bool has_equal = false;
 

@@ -24,14 +24,15 @@ enum place {
 enum section { NO_SECTION, CPU, MEM, COUNT, BLOCK, LOG };
 
 struct yaml_recorder {
-	struct output *out;
-	const struct prof_allocator *allocator;
+	struct format_writing *writing;
+	struct output *out;    /* of writing */
 	enum yaml_schema schema;
 	enum place place;
 	enum section section;  /* of sections: that is open */
 	uint64_t hz;           /* that was written; 0: none */
 	bool is_stream;
 	bool has_words;        /* some were written */
+	bool has_begun;        /* words or a call: what stands at the top does */
 };
 
 /* ---- Lines ---- */
@@ -212,7 +213,8 @@ static enum prof_status put_header(void *ctx,
  */
 static void begin_records_without_header(struct yaml_recorder *w)
 {
-	if (w->schema == YAML_CPU_CHUNKS && w->hz && w->place != RECORDS)
+	if (w->schema == YAML_CPU_CHUNKS && w->hz && !w->has_words &&
+	    w->place != RECORDS)
 		output_text(w->out, "header: []\n");
 }
 
@@ -234,7 +236,7 @@ static enum prof_status put_mapping(void *ctx, uint64_t time,
 	struct yaml_recorder *w = ctx;
 	struct yaml_flow f, inner;
 
-	if (w->place == RECORDS) {
+	if (w->place == RECORDS || w->has_begun) {
 		f = open_item(w, LOG);
 		yaml_field(&f, "map");
 		inner = yaml_open_flow(w->out);
@@ -366,17 +368,21 @@ static enum prof_status put_words(void *ctx, const uint64_t *words,
 			                 (unsigned long long)words[i]);
 		if (w->has_words || !put_first_record(w, words + i, tag))
 			put_record(w, words + i, tag);
-		w->has_words = true;
+		w->has_words = w->has_begun = true;
 	}
 	return status ? status : sink_status(w, err);
 }
 
 /* ---- Memory, block and count records ---- */
 
-/* Whether what a call says can stand above the records. */
-static bool can_stand_at_top(const struct yaml_recorder *w)
+/* Whether what this call says can stand above the records: it is the first,
+   and nothing came before it. */
+static bool begins_at_top(struct yaml_recorder *w)
 {
-	return w->schema != YAML_RECORDING && w->place != RECORDS;
+	const bool is_first = !w->has_begun;
+
+	w->has_begun = true;
+	return is_first && w->schema != YAML_RECORDING && w->place != RECORDS;
 }
 
 static size_t stack_depth(const uint64_t stack[32])
@@ -413,7 +419,7 @@ static enum prof_status put_mem(void *ctx, int64_t rate,
 
 	if (status)
 		return status;
-	if (can_stand_at_top(w)) {
+	if (begins_at_top(w)) {
 		write_i64(w, "rate", rate);
 	} else {
 		f = open_item(w, MEM);
@@ -444,7 +450,7 @@ static enum prof_status put_block(void *ctx, struct prof_str name,
 
 	if (status)
 		return status;
-	if (can_stand_at_top(w)) {
+	if (begins_at_top(w)) {
 		write_name(w, name);
 		write_i64(w, "cycles_per_second", cycles_per_second);
 	} else {
@@ -473,7 +479,7 @@ static enum prof_status put_count(void *ctx, struct prof_str name,
 
 	if (status)
 		return status;
-	if (can_stand_at_top(w)) {
+	if (begins_at_top(w)) {
 		write_name(w, name);
 	} else {
 		f = open_item(w, COUNT);
@@ -500,8 +506,7 @@ static enum prof_status put_end(void *ctx, int64_t duration_ns, uint64_t lost,
 	struct yaml_flow f;
 
 	if (w->place != RECORDS) {
-		if (!w->has_words)
-			begin_records_without_header(w);
+		begin_records_without_header(w);
 		output_text(w->out, w->schema == YAML_RECORDING ?
 		            "sections: []\n" : "records: []\n");
 	}
@@ -514,19 +519,29 @@ static enum prof_status put_end(void *ctx, int64_t duration_ns, uint64_t lost,
 			yaml_field_u64(&f, "lost", lost);
 		close_item(w, &f);
 	}
-	return sink_status(w, err);
+	return output_close(w->out, err);
+}
+
+static void free_recorder(void *ctx)
+{
+	struct yaml_recorder *w = ctx;
+	struct format_writing *writing = w->writing;
+
+	mem_free(&writing->allocator, w, sizeof(*w));
+	writing_free(writing);
 }
 
 enum prof_status yaml_record(struct prof_recorder *out,
-                             struct format_writing *from,
+                             struct format_writing *writing,
                              struct prof_error *err)
 {
-	struct yaml_recorder *w = mem_zeroed(from->allocator, 1, sizeof(*w));
+	struct yaml_recorder *w = mem_zeroed(&writing->allocator, 1,
+	                                     sizeof(*w));
 
 	if (!w)
 		return error_nomem(err);
-	w->out = from->out;
-	w->allocator = from->allocator;
+	w->writing = writing;
+	w->out = &writing->out;
 	*out = (struct prof_recorder){
 		.header = put_header,
 		.mapping = put_mapping,
@@ -537,16 +552,8 @@ enum prof_status yaml_record(struct prof_recorder *out,
 		.count = put_count,
 		.symbol = put_symbol,
 		.end = put_end,
+		.free = free_recorder,
 		.ctx = w,
 	};
 	return PROF_OK;
-}
-
-void yaml_record_release(struct prof_recorder *recorder)
-{
-	struct yaml_recorder *w = recorder->ctx;
-
-	if (w)
-		mem_free(w->allocator, w, sizeof(*w));
-	recorder->ctx = NULL;
 }
