@@ -117,11 +117,24 @@ static void tell_call(struct yaml_items *p)
 	p->mem.n = p->block.n = p->count.n = p->count_pcs.n = 0;
 }
 
-/* What is not told yet, before something that is not part of it. */
 void yaml_tell_pending(struct yaml_items *p)
 {
 	tell_words(p);
 	tell_call(p);
+}
+
+/*
+ * What is told before labels, a mapping or a symbol: all that came before it,
+ * but for a call that has no records yet. Records that come later are another
+ * call, which must say so, because nobody would expect two.
+ */
+static void tell_before_log(struct yaml_items *p)
+{
+	tell_words(p);
+	if (p->mem.n || p->block.n || p->count.n) {
+		tell_call(p);
+		p->has_rate = p->has_name = false;
+	}
 }
 
 /* ---- Tags ---- */
@@ -269,7 +282,8 @@ static void add_mem(struct yaml_items *p, uint64_t tag)
 	(void)tag;
 	if (!p->has_rate)
 		yaml_fail(p->r, PROF_CORRUPT, "rate: must come before the "
-		          "first record");
+		          "first record, and again after labels, mappings and "
+		          "symbols");
 	copy_stack(p, record.stack);
 	if (!READ_ROOM(p, &p->mem, 1))
 		return;
@@ -291,7 +305,8 @@ static void add_block(struct yaml_items *p, uint64_t tag)
 	(void)tag;
 	if (!p->has_name || !p->has_rate)
 		yaml_fail(p->r, PROF_CORRUPT, "name: and cycles_per_second: "
-		          "must come before the first record");
+		          "must come before the first record, and again after "
+		          "labels, mappings and symbols");
 	copy_stack(p, record.stack);
 	if (!READ_ROOM(p, &p->block, 1))
 		return;
@@ -303,7 +318,8 @@ static void add_count(struct yaml_items *p, uint64_t tag)
 {
 	if (!p->has_name)
 		yaml_fail(p->r, PROF_CORRUPT, "name: must come before the "
-		          "first record");
+		          "first record, and again after labels, mappings and "
+		          "symbols");
 	if (!READ_ROOM(p, &p->count, 1) ||
 	    !READ_ROOM(p, &p->count_pcs, p->pcs.n))
 		return;
@@ -322,7 +338,7 @@ static void tell_label_set(struct yaml_items *p, uint64_t tag)
 
 	(void)tag;
 	p->has_numbered_tags = true;
-	yaml_tell_pending(p);
+	tell_before_log(p);
 	if (!p->r->status)
 		check_told(p, p->to->label_set(p->to->ctx, p->tag, labels,
 		                               p->labels.rows.n, p->r->err));
@@ -347,7 +363,7 @@ static void tell_mapping(struct yaml_items *p, uint64_t tag)
 	if (m->seen & BIT(YAML_MAPPING_ID))
 		yaml_fail(p->r, PROF_CORRUPT,
 		          "id: belongs to the mappings of a profile");
-	yaml_tell_pending(p);
+	tell_before_log(p);
 	if (!p->r->status)
 		check_told(p, p->to->mapping(p->to->ctx, m->time, &told,
 		                             p->r->err));
@@ -356,7 +372,7 @@ static void tell_mapping(struct yaml_items *p, uint64_t tag)
 static void tell_symbol(struct yaml_items *p, uint64_t tag)
 {
 	(void)tag;
-	yaml_tell_pending(p);
+	tell_before_log(p);
 	p->symbol.n = 0;
 	if (p->r->status || !READ_ROOM(p, &p->symbol, p->frames.n))
 		return;
