@@ -19,8 +19,10 @@ static inline enum prof_status yaml_rewrite(struct prof_buffer *out,
 {
 	struct memory_source memory = { .data = (const unsigned char *)text,
 	                                .size = size };
+	/* A string of more than 16 KiB is as good as one of 16 MiB. */
 	const struct prof_read_options *options =
-		&PROF_OPTIONS(prof_read_options, .format = "yaml");
+		&PROF_OPTIONS(prof_read_options, .format = "yaml",
+		              .limits.max_string = 16 << 10);
 	struct prof_profile *p;
 	struct prof_recorder to;
 	enum prof_status status;
