@@ -113,7 +113,7 @@ static void tell_call(struct yaml_items *p)
 	else if (p->section == YAML_COUNT)
 		status = tell_count(p);
 	check_told(p, status);
-	p->is_call_open = false;
+	p->is_call_open = p->is_call_of_document = false;
 	p->mem.n = p->block.n = p->count.n = p->count_pcs.n = 0;
 }
 
@@ -125,13 +125,16 @@ void yaml_tell_pending(struct yaml_items *p)
 
 /*
  * What is told before labels, a mapping or a symbol: all that came before it,
- * but for a call that has no records yet. Records that come later are another
- * call, which must say so, because nobody would expect two.
+ * but for a call that keys of the document began and that has no records yet.
+ * Records that come later are another call, which must say so, because nobody
+ * would expect two.
  */
 static void tell_before_log(struct yaml_items *p)
 {
+	const bool has_records = p->mem.n || p->block.n || p->count.n;
+
 	tell_words(p);
-	if (p->mem.n || p->block.n || p->count.n) {
+	if (p->is_call_open && (has_records || !p->is_call_of_document)) {
 		tell_call(p);
 		p->has_rate = p->has_name = false;
 	}

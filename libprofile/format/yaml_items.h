@@ -29,6 +29,7 @@ struct yaml_items {
 
 	/* The call that is not told yet: what it is of, and its records. */
 	bool is_call_open, has_rate, has_name;
+	bool is_call_of_document; /* keys at its top began it */
 	int64_t rate, cycles_per_second;
 	VEC(char) name;
 	VEC(struct prof_mem_record) mem;

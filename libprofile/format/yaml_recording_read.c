@@ -187,6 +187,7 @@ static void read_records(struct recording_reader *p)
 	if (items->section == YAML_CPU)
 		begin_cpu_records(p);
 	items->is_call_open = items->has_rate || items->has_name;
+	items->is_call_of_document = items->is_call_open;
 	if (items->section == YAML_BLOCK && items->has_rate != items->has_name)
 		yaml_fail(p->r, PROF_CORRUPT, "name: and cycles_per_second: "
 		          "come together");

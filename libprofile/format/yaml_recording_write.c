@@ -375,14 +375,15 @@ static enum prof_status put_words(void *ctx, const uint64_t *words,
 
 /* ---- Memory, block and count records ---- */
 
-/* Whether what this call says can stand above the records: it is the first,
-   and nothing came before it. */
-static bool begins_at_top(struct yaml_recorder *w)
+/* Whether what this call of n records says can stand above them: it is the
+   first, and nothing came before it. */
+static bool begins_at_top(struct yaml_recorder *w, size_t n)
 {
 	const bool is_first = !w->has_begun;
 
 	w->has_begun = true;
-	return is_first && w->schema != YAML_RECORDING && w->place != RECORDS;
+	return n && is_first && w->schema != YAML_RECORDING &&
+		w->place != RECORDS;
 }
 
 static size_t stack_depth(const uint64_t stack[32])
@@ -419,7 +420,7 @@ static enum prof_status put_mem(void *ctx, int64_t rate,
 
 	if (status)
 		return status;
-	if (begins_at_top(w)) {
+	if (begins_at_top(w, n)) {
 		write_i64(w, "rate", rate);
 	} else {
 		f = open_item(w, MEM);
@@ -450,7 +451,7 @@ static enum prof_status put_block(void *ctx, struct prof_str name,
 
 	if (status)
 		return status;
-	if (begins_at_top(w)) {
+	if (begins_at_top(w, n)) {
 		write_name(w, name);
 		write_i64(w, "cycles_per_second", cycles_per_second);
 	} else {
@@ -479,7 +480,7 @@ static enum prof_status put_count(void *ctx, struct prof_str name,
 
 	if (status)
 		return status;
-	if (begins_at_top(w)) {
+	if (begins_at_top(w, n)) {
 		write_name(w, name);
 	} else {
 		f = open_item(w, COUNT);
