@@ -18,6 +18,7 @@
 static const struct format *const formats[] = {
 	&pprof_format,
 	&raw_format,
+	&yaml_format,
 };
 
 #define N_FORMATS (sizeof(formats) / sizeof(formats[0]))
