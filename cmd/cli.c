@@ -70,16 +70,21 @@ int cli_usage_error(const struct cli_tool *tool, const char *format, ...)
 	return CLI_USAGE;
 }
 
-/* A usage error with the nearest right word where there is one. */
+/*
+ * A usage error with the nearest right word where there is one. prefix: what
+ * stands before words of this kind.
+ */
 static int wrong_word(const struct cli_tool *tool, const char *what,
-                      const struct nearest *n, const char *prefix)
+                      const char *prefix, const struct nearest *n)
 {
+	int size = (int)n->size;
+
 	if (!n->best)
-		return cli_usage_error(tool, "unknown %s '%.*s'", what,
-		                       (int)n->size, n->word);
+		return cli_usage_error(tool, "unknown %s '%s%.*s'", what,
+		                       prefix, size, n->word);
 	return cli_usage_error(tool,
-	                       "unknown %s '%.*s'; did you mean '%s%s'?", what,
-	                       (int)n->size, n->word, prefix, n->best);
+	                       "unknown %s '%s%.*s'; did you mean '%s%s'?",
+	                       what, prefix, size, n->word, prefix, n->best);
 }
 
 /* ---- Arguments ---- */
@@ -106,7 +111,7 @@ int cli_find_format(const struct cli_tool *tool, const char **name,
 	if (is_input)
 		nearest_consider(&n, "auto");
 	formats_consider(&n, can);
-	return wrong_word(tool, "format", &n, "");
+	return wrong_word(tool, "format", "", &n);
 }
 
 static int take_choice(const struct cli_tool *tool, unsigned *field,
@@ -338,7 +343,7 @@ static int unknown_long(const struct parser *p, const char *name)
 	}
 	if (n_matches > 1)
 		return ambiguous(p, name, size);
-	return wrong_word(p->tool, "option", &n, "--");
+	return wrong_word(p->tool, "option", "--", &n);
 }
 
 /* What getopt answered with '?'. */

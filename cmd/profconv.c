@@ -167,10 +167,13 @@ static int guess_format(struct profconv *c)
 
 	if (c->to)
 		return CLI_CONTINUE;
+	if (!strcmp(c->output.name, "-"))
+		return cli_usage_error(&tool, "to which format? "
+		                       "Say FROM-to-TO or --to");
 	if (!format_can(f, FORMAT_WRITABLE))
-		return cli_usage_error(&tool,
-		                       "to which format? '%s' does not tell; "
-		                       "say FROM-to-TO or --to", c->output.name);
+		return cli_usage_error(&tool, "to which format? '%s' does not "
+		                       "tell; say FROM-to-TO or --to",
+		                       c->output.name);
 	c->to = f->name;
 	return CLI_CONTINUE;
 }
