@@ -13,22 +13,26 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Calls each(o) for each name once, whatever groups it stands in. */
+/* Whether no row before this one has its name. */
+static bool is_first(const struct cli_tool *tool,
+                     const struct cli_option *option)
+{
+	for (const struct cli_group *g = tool->groups; g->title; g++)
+		for (const struct cli_option *o = g->options; o->name; o++)
+			if (!strcmp(o->name, option->name))
+				return o == option;
+	return false;
+}
+
+/* Calls each() for each name once, whatever groups it stands in. */
 static void each_option(const struct cli_tool *tool,
                         void (*each)(const struct cli_tool *tool,
                                      const struct cli_option *option))
 {
 	for (const struct cli_group *g = tool->groups; g->title; g++)
-		for (const struct cli_option *o = g->options; o->name; o++) {
-			const struct cli_group *h = tool->groups;
-			const struct cli_option *first = h->options;
-
-			while (strcmp(first->name, o->name))
-				if (!(++first)->name)
-					first = (++h)->options;
-			if (first == o)
+		for (const struct cli_option *o = g->options; o->name; o++)
+			if (is_first(tool, o))
 				each(tool, o);
-		}
 }
 
 static void print_word(void *ctx, const char *word)
