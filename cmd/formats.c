@@ -31,13 +31,13 @@ static size_t suffix_match(const char *suffixes, const char *name, size_t size)
 	return best;
 }
 
-const struct prof_format_info *format_by_suffix(const char *file_name)
+static const struct prof_format_info *by_suffix(const char *name, size_t size)
 {
 	const struct prof_format_info *f, *best = NULL;
-	size_t best_size = 0, size = strlen(file_name);
+	size_t best_size = 0;
 
 	for (size_t i = 0; (f = prof_format_info(i)) != NULL; i++) {
-		size_t n = suffix_match(f->suffixes, file_name, size);
+		size_t n = suffix_match(f->suffixes, name, size);
 
 		if (n > best_size) {
 			best_size = n;
@@ -45,6 +45,21 @@ const struct prof_format_info *format_by_suffix(const char *file_name)
 		}
 	}
 	return best;
+}
+
+bool is_gzip_name(const char *file_name)
+{
+	return suffix_match(".gz", file_name, strlen(file_name)) > 0;
+}
+
+const struct prof_format_info *format_by_suffix(const char *file_name)
+{
+	size_t size = strlen(file_name);
+	const struct prof_format_info *f = by_suffix(file_name, size);
+
+	if (!f && is_gzip_name(file_name))
+		f = by_suffix(file_name, size - strlen(".gz"));
+	return f;
 }
 
 void formats_consider(struct nearest *n, unsigned can)

@@ -13,8 +13,14 @@
 /* The format text[0 .. size), or NULL. */
 const struct prof_format_info *format_by_name(const char *text, size_t size);
 
-/* The format that the end of a file's name stands for, or NULL. */
+/*
+ * The format that the end of a file's name stands for, or NULL; a ".gz" behind
+ * that of another format is no part of it.
+ */
 const struct prof_format_info *format_by_suffix(const char *file_name);
+
+/* Whether a file's name asks for gzip. */
+bool is_gzip_name(const char *file_name);
 
 /* A format that can do one of `can` at least. */
 static inline bool format_can(const struct prof_format_info *f, unsigned can)

@@ -110,14 +110,16 @@ void reading_close(struct reading *r)
 const struct cli_option write_any_options[] = {
 	{ .name = "strict", .type = CLI_FLAG, WRITE(strict),
 	  .help = "what the format cannot hold is an error, no note" },
+	{ .name = "gzip", .type = CLI_FLAG, WRITE(gzip),
+	  .help = "compress (so is pprof, and a FILE.gz)" },
+	{ .name = "uncompressed", .type = CLI_FLAG, WRITE(uncompressed),
+	  .help = "do not compress" },
+	{ .name = "level", .arg = "N", .type = CLI_COUNT32, WRITE(level),
+	  .max = 12, .help = "of gzip, 1 (fast) to 12 (small) (6)" },
 	{ 0 }
 };
 
 const struct cli_option write_pprof_options[] = {
-	{ .name = "uncompressed", .type = CLI_FLAG, WRITE(uncompressed),
-	  .help = "without gzip" },
-	{ .name = "level", .arg = "N", .type = CLI_COUNT32, WRITE(level),
-	  .max = 12, .help = "of gzip, 1 (fast) to 12 (small) (6)" },
 	{ .name = "keep-order", .type = CLI_FLAG, WRITE(keep_order),
 	  .help = "samples and ids in the order they came in, not the "
 	          "canonical one" },

@@ -133,7 +133,7 @@ static const struct cli_tool tool = {
 	.notes = "Examples:\n"
 	         "  profconv pprof-to-collapsed cpu.pb.gz | flamegraph.pl\n"
 	         "  profconv auto-to-yaml --sample-type=cpu cpu.pb.gz\n"
-	         "  profconv raw-to-pprof --kind=heap app.prof heap.pb.gz\n"
+	         "  profconv raw-to-pprof --kind=heap app.raw heap.pb.gz\n"
 	         "  profconv cpu.pb.gz cpu.yaml\n",
 	.operand = take_operand,
 	.each_word = each_conversion
@@ -203,6 +203,7 @@ static int resolve(struct profconv *c)
 	if (!c->from)
 		c->from = "auto";
 	c->reading.options.format = c->from;
+	c->writing.gzip |= is_gzip_name(c->output.name);
 	return guess_format(c);
 }
 
@@ -297,7 +298,7 @@ static unsigned output_flags(const struct profconv *c)
 	                                                   strlen(c->to));
 	unsigned flags = 0;
 
-	if (to->is_binary)
+	if (to->is_binary || (c->writing.gzip && !c->writing.uncompressed))
 		flags |= FILE_IS_BINARY;
 	if (c->settings.is_forced)
 		flags |= FILE_FORCE;
