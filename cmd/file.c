@@ -90,7 +90,8 @@ enum prof_status file_input_open(struct file_input *in, const char *name,
 		.progress = progress
 	};
 	in->source = (struct prof_source){ input_read, in };
-	in->fd = is_dash(name) ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC);
+	in->fd = is_dash(name) ? STDIN_FILENO :
+	                         open(name, O_RDONLY | O_CLOEXEC);
 	if (in->fd < 0)
 		return fail(err, PROF_SYSTEM, "cannot open");
 	if (fstat(in->fd, &st) < 0)

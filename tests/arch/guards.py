@@ -263,6 +263,50 @@ def plant_exports(source, build):
     yield "a function that is declared only", source, build
 
 
+# ---- Form ----
+
+SPDX = "/* SPDX-License-Identifier: Apache-2.0 */"
+FORM = (
+    (re.compile(r"[ \t]$"), "ends with a blank"),
+    (re.compile(r"^ +\t"), "has a tab behind spaces"),
+)
+
+
+def line_faults(line):
+    # 80 is the rule; a bracket or two behind it is left to the reviewer.
+    if len(line.expandtabs(8)) > 84:
+        yield "is much longer than 80 columns"
+    for pattern, fault in FORM:
+        if pattern.search(line):
+            yield fault
+
+
+def guard_form(source, build):
+    """What docs/style.md says of form, as far as no judgement is needed."""
+    complaints = []
+    for folder in ("libprofile", "cmd", "include"):
+        for path in sources(source / folder):
+            name = path.relative_to(source).as_posix()
+            lines = path.read_text().split("\n")
+            if lines[0] != SPDX:
+                complaints.append("%s:1: no SPDX line" % name)
+            if lines[-1] or not lines[-2]:
+                complaints.append("%s: ends with no line, or an empty one"
+                                  % name)
+            complaints += ["%s:%d: %s" % (name, i, fault)
+                           for i, line in enumerate(lines, 1)
+                           for fault in line_faults(line)]
+    return complaints
+
+
+plant_form = plant_lines(
+    ("cmd/cli.h", "int x;"),
+    ("cmd/cli.h", SPDX + "\nint x; "),
+    ("cmd/cli.h", SPDX + "\n" + 11 * "\t" + "x"),
+    ("libprofile/base/error.c", SPDX + "\n  \tint x;"),
+)
+
+
 # ---- Objects: who allocates, who keeps state ----
 
 def objects(build):
@@ -326,15 +370,20 @@ plant_state = plant_object(
 
 # ---- Consumers ----
 
+def library_folder(prefix):
+    return next(prefix.rglob("libprofile.pc")).parent.parent
+
+
 def consumer_ways(prefix, source, work):
     """(what, commands, environment) of each way to use the library."""
     here = pathlib.Path(__file__).parent / "consumer"
     launcher = ["-DCMAKE_C_COMPILER_LAUNCHER=ccache"] \
         if shutil.which("ccache") else []
     environment = dict(os.environ)
-    environment["LD_LIBRARY_PATH"] = str(prefix / "lib")
+    library = library_folder(prefix)
+    environment["LD_LIBRARY_PATH"] = str(library)
     pkg_config = dict(environment)
-    pkg_config["PKG_CONFIG_PATH"] = str(prefix / "lib/pkgconfig")
+    pkg_config["PKG_CONFIG_PATH"] = str(library / "pkgconfig")
 
     def cmake(name, *options):
         folder = work / name
@@ -360,7 +409,7 @@ def consumer_ways(prefix, source, work):
             [work / "pc_shared"]], pkg_config)
     yield ("pkg-config, static",
            [["mkdir", only_a],
-            ["cp", prefix / "lib/libprofile.a", only_a],
+            ["cp", library / "libprofile.a", only_a],
             ["sh", "-ec", compile_with % (work / "pc_static",
                                           "-L%s" % only_a, "--static")],
             ["env", "-u", "LD_LIBRARY_PATH", work / "pc_static"]],
@@ -398,19 +447,19 @@ def guard_consumer(source, build):
 def consumer_plants(source, build):
     """Broken installations; each must be seen by the way it breaks."""
     missed = []
-    plants = (("find_package, shared", "lib/cmake/libprofile/libprofile-shared"
+    plants = (("find_package, shared", "cmake/libprofile/libprofile-shared"
                ".cmake", "profile_shared", "profile_other"),
-              ("find_package, static", "lib/cmake/libprofile/libprofile-static"
+              ("find_package, static", "cmake/libprofile/libprofile-static"
                ".cmake", "PkgConfig::yaml", "PkgConfig::nothing"),
-              ("pkg-config, shared", "lib/pkgconfig/libprofile.pc",
+              ("pkg-config, shared", "pkgconfig/libprofile.pc",
                "-lprofile", "-lprofiles"),
-              ("pkg-config, static", "lib/pkgconfig/libprofile.pc",
+              ("pkg-config, static", "pkgconfig/libprofile.pc",
                "yaml-0.1", "no-such-module"))
     with tempfile.TemporaryDirectory() as folder:
         work = pathlib.Path(folder)
         prefix = install(build, work)
         for i, (way, file, old, new) in enumerate(plants):
-            path = prefix / file
+            path = library_folder(prefix) / file
             good = path.read_text()
             path.write_text(good.replace(old, new))
             if good == path.read_text():
@@ -426,6 +475,7 @@ def consumer_plants(source, build):
 GUARDS = {
     "layers": (guard_layers, plant_layers),
     "headers": (guard_headers, plant_headers),
+    "form": (guard_form, plant_form),
     "exports": (guard_exports, plant_exports),
     "allocation": (guard_allocation, plant_allocation),
     "state": (guard_state, plant_state),
