@@ -298,21 +298,18 @@ static void parser_release(struct parser *p)
 
 /* ---- Parsing ---- */
 
-/* The row that getopt means by a code: it has them all from our tables. */
+/* The row that getopt means by a code, or NULL. */
 static const struct row *row_of(const struct parser *p, int code)
 {
-	size_t i = 0;
-
-	if (code >= FIRST_CODE)
-		return &p->rows[code - FIRST_CODE];
-	while (p->rows[i].option->letter != code)
-		i++;
-	return &p->rows[i];
+	for (size_t i = 0; i < p->n_rows; i++)
+		if (code == FIRST_CODE + (int)i ||
+		    (code && p->rows[i].option->letter == code))
+			return &p->rows[i];
+	return NULL;
 }
 
-static int take_option(const struct parser *p, int code)
+static int take_option(const struct parser *p, const struct row *known)
 {
-	const struct row *known = row_of(p, code);
 	int result = CLI_CONTINUE;
 
 	for (size_t i = 0; result == CLI_CONTINUE && i < p->n_rows; i++)
@@ -347,13 +344,20 @@ static int unknown_long(const struct parser *p, const char *name)
 	return wrong_word(p->tool, "option", "--", &n);
 }
 
-/* What getopt answered with '?'. */
-static int wrong_option(const struct parser *p, char **argv)
+/* What getopt answered with '?' or, for want of an argument, ':'. */
+static int wrong_option(const struct parser *p, int answer, char **argv)
 {
-	if (optopt >= FIRST_CODE)
+	const struct row *known = row_of(p, optopt);
+
+	if (known && answer == ':')
+		return cli_usage_error(p->tool,
+		                       "option '--%s' needs an argument: %s",
+		                       known->option->name,
+		                       known->option->arg);
+	if (known)
 		return cli_usage_error(p->tool,
 		                       "option '--%s' takes no argument",
-		                       row_of(p, optopt)->option->name);
+		                       known->option->name);
 	if (optopt)
 		return cli_usage_error(p->tool, "unknown option '-%c'",
 		                       optopt);
@@ -368,17 +372,14 @@ static int parse(const struct parser *p, int argc, char **argv)
 	while (result == CLI_CONTINUE &&
 	       (code = getopt_long(argc, argv, p->letters, p->longs, NULL)) !=
 	       -1) {
+		const struct row *known = row_of(p, code);
+
 		if (code == 1)
 			result = p->tool->operand(p->tool, p->data, optarg);
-		else if (code == '?')
-			result = wrong_option(p, argv);
-		else if (code == ':')
-			result = cli_usage_error(
-				p->tool, "option '--%s' needs an argument: %s",
-				row_of(p, optopt)->option->name,
-				row_of(p, optopt)->option->arg);
+		else if (known)
+			result = take_option(p, known);
 		else
-			result = take_option(p, code);
+			result = wrong_option(p, code, argv);
 	}
 	while (result == CLI_CONTINUE && optind < argc)
 		result = p->tool->operand(p->tool, p->data, argv[optind++]);

@@ -520,6 +520,67 @@ class Killed(InFolder):
             self.assertIn(out.read_bytes(), wanted)
 
 
+def strace_works():
+    return shutil.which("strace") and subprocess.run(
+        ["strace", "-o", os.devnull, "true"], check=False,
+        stderr=subprocess.DEVNULL).returncode == 0
+
+
+@unittest.skipUnless(strace_works(), "strace is not there, or may not trace")
+class FailingCalls(InFolder):
+    """The n-th call of each kind fails, for every n."""
+
+    def setUp(self):
+        super().setUp()
+        if b"__asan_init" in pathlib.Path(PROFCONV).read_bytes():
+            self.skipTest("the search for leaks cannot be traced")
+
+    def run_failing(self, call, error, n):
+        """None where there is no n-th call."""
+        log = self.folder / "log"
+        result = subprocess.run(
+            ["strace", "-o", log, "-e", "trace=" + call, "-e",
+             "inject=%s:error=%s:when=%d" % (call, error, n), PROFCONV,
+             "auto-to-pprof", "--fsync", self.folder / "in",
+             self.folder / "out"],
+            check=False, stderr=subprocess.PIPE, timeout=60)
+        return result if "(INJECTED)" in log.read_text() else None
+
+    def check(self, call, error, n, new):
+        """False where there is no n-th call."""
+        self.file("out", "old")
+        result = self.run_failing(call, error, n)
+        if not result:
+            return False
+        now = (self.folder / "out").read_bytes()
+        if result.returncode == 0:
+            self.assertEqual(now, new)
+        else:
+            # An interrupted call is made again, but for those of ld.so.
+            if error == "EINTR":
+                self.assertIn(b"shared librar", result.stderr)
+            self.assertIn(now, (b"old", new))
+            self.assertIn(result.returncode, (1, 127))
+            self.assertNotEqual(result.stderr, b"")
+        self.assertEqual(self.names(), ["in", "log", "out"])
+        return True
+
+    def test_each(self):
+        self.file("in")
+        profconv("auto-to-pprof", self.folder / "in", self.folder / "out")
+        new = (self.folder / "out").read_bytes()
+        for call, error in (("openat", "EACCES"), ("read", "EIO"),
+                            ("read", "EINTR"), ("write", "EIO"),
+                            ("write", "ENOSPC"), ("write", "EINTR"),
+                            ("close", "EIO"), ("fsync", "EIO"),
+                            ("fchmod", "EPERM"), ("rename", "EXDEV")):
+            n = 1
+            while self.check(call, error, n, new):
+                n += 1
+            with self.subTest(call):
+                self.assertGreater(n, 1, "there is no such call")
+
+
 class OnTerminal(InFolder):
     """Standard error, and output where asked, are a terminal."""
 
