@@ -99,7 +99,11 @@ enum prof_status prof_builder_finish(struct prof_profile **out,
 		return error_nomem(err);
 	status = prof_builder_status(b, err);
 	if (status == PROF_OK)
-		status = profile_check(b, err);
+		status = profile_check(&(struct checking){
+			.p = b->profile, .limits = &b->limits,
+			.max_location = b->max_location,
+			.max_label_string = b->max_label_string, .err = err
+		});
 	if (status == PROF_OK) {
 		*out = b->profile;
 		b->profile = NULL;

@@ -22,12 +22,6 @@ const struct prof_limits limits_default = {
 	.max_line_bytes = UINT64_C(16) << 20,
 };
 
-struct checking {
-	const struct prof_builder *b;
-	const struct prof_profile *p;
-	struct prof_error *err;
-};
-
 static enum prof_status check_functions(const struct checking *c)
 {
 	const uint32_t n_strings = byte_table_n(&c->p->strings);
@@ -137,7 +131,8 @@ VECTOR_CLONES static struct scan scan_block(const unsigned char *p, size_t n)
 }
 
 /* The largest lowest byte of the ids of three bytes with that top. */
-VECTOR_CLONES static uint32_t max_low(const unsigned char *p, size_t n, uint16_t wanted)
+VECTOR_CLONES static uint32_t max_low(const unsigned char *p, size_t n,
+                                      uint16_t wanted)
 {
 	uint16_t max = 0;
 
@@ -212,12 +207,12 @@ static enum prof_status check_stacks(const struct checking *c)
 {
 	const uint32_t n_locations = prof_n_locations(c->p);
 	const uint32_t n = byte_table_n(&c->p->stacks);
-	const uint64_t max_depth = c->b->limits.max_depth;
+	const uint64_t max_depth = c->limits->max_depth;
 
-	if (c->b->max_location > n_locations)
+	if (c->max_location > n_locations)
 		return error_set(c->err, PROF_CORRUPT,
 		                 "a stack refers to location %u of %u",
-		                 c->b->max_location, n_locations);
+		                 c->max_location, n_locations);
 	for (uint32_t i = 1; i < n; i++) {
 		/* A stack is no deeper than it has bytes. */
 		if (byte_table_get(&c->p->stacks, i).len > max_depth &&
@@ -236,15 +231,15 @@ static enum prof_status check_label_sets(const struct checking *c)
 {
 	const uint32_t n_strings = byte_table_n(&c->p->strings);
 
-	if (c->b->max_label_string >= n_strings)
+	if (c->max_label_string >= n_strings)
 		return error_set(c->err, PROF_CORRUPT,
 		                 "a label refers to string %u of %u",
-		                 c->b->max_label_string, n_strings);
-	if (c->p->max_labels > c->b->limits.max_labels)
+		                 c->max_label_string, n_strings);
+	if (c->p->max_labels > c->limits->max_labels)
 		return error_set(c->err, PROF_LIMIT, "a sample with %u labels "
 		                 "exceeds the limit max_labels (%llu)",
 		                 c->p->max_labels,
-		                 (unsigned long long)c->b->limits.max_labels);
+		                 (unsigned long long)c->limits->max_labels);
 	return PROF_OK;
 }
 
@@ -294,18 +289,16 @@ static enum prof_status check_header(const struct checking *c)
 	return PROF_OK;
 }
 
-enum prof_status profile_check(const struct prof_builder *b,
-                               struct prof_error *err)
+enum prof_status profile_check(const struct checking *c)
 {
 	static enum prof_status (*const checks[])(const struct checking *) = {
 		check_header,  check_functions,  check_mappings, check_locations,
 		check_stacks,  check_label_sets, check_samples,
 	};
-	const struct checking c = { b, b->profile, err };
 	enum prof_status status = PROF_OK;
 
 	for (size_t i = 0; status == PROF_OK &&
 	     i < sizeof(checks) / sizeof(checks[0]); i++)
-		status = checks[i](&c);
+		status = checks[i](c);
 	return status;
 }

@@ -7,7 +7,7 @@
  * before anyone sees it.
  */
 
-#include "model/builder.h"
+#include "model/profile.h"
 
 #include <profile/io.h>
 
@@ -19,13 +19,20 @@ extern const struct prof_limits limits_default;
    ids are not all in their shortest form, from 1 on. */
 uint32_t stacks_max_location(const struct byte_table *stacks);
 
+/* What is checked, and what was noted while it was built. */
+struct checking {
+	const struct prof_profile *p;
+	const struct prof_limits *limits; /* of one row */
+	/* The largest ids that stacks and label sets refer to. */
+	uint32_t max_location, max_label_string;
+	struct prof_error *err; /* may be NULL */
+};
+
 /*
- * Checks that every id of the builder's profile is one of its table, that
- * there are as many values as there are samples and sample types, and that
- * no row is larger than the limits allow. PROF_CORRUPT and PROF_LIMIT name
- * the row.
+ * Checks that every id of the profile is one of its table, that there are as
+ * many values as there are samples and sample types, and that no row is
+ * larger than the limits allow. PROF_CORRUPT and PROF_LIMIT name the row.
  */
-enum prof_status profile_check(const struct prof_builder *b,
-                               struct prof_error *err);
+enum prof_status profile_check(const struct checking *c);
 
 #endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "progress.h"
+
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SECOND_NS UINT64_C(1000000000)
+#define QUIET_NS SECOND_NS
+#define EVERY_NS (SECOND_NS / 10)
+
+static uint64_t now_ns(void)
+{
+	struct timespec t = { 0 };
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * SECOND_NS + (uint64_t)t.tv_nsec;
+}
+
+void progress_start(struct progress *p, enum progress_when when)
+{
+	*p = (struct progress){
+		.what = "",
+		.is_on = when == PROGRESS_AUTO && isatty(STDERR_FILENO)
+	};
+}
+
+void progress_phase(struct progress *p, const char *what)
+{
+	progress_wipe(p);
+	p->what = what;
+	p->start_ns = now_ns();
+	p->next_ns = p->start_ns + QUIET_NS;
+}
+
+/* Bytes with three digits or so: "1.2 GB". */
+static int format_bytes(char *text, size_t size, double n)
+{
+	static const char units[][3] = { "B", "kB", "MB", "GB", "TB", "PB" };
+	size_t unit = 0;
+
+	while (n >= 999.5 && unit < sizeof(units) / sizeof(*units) - 1) {
+		n /= 1000;
+		unit++;
+	}
+	return snprintf(text, size, unit && n < 9.95 ? "%.1f %s" : "%.0f %s",
+	                n, units[unit]);
+}
+
+void progress_format(char *text, size_t size, uint64_t done, uint64_t total,
+                     uint64_t elapsed_ns)
+{
+	char some[16], all[16], speed[16];
+	double seconds = (double)elapsed_ns / (double)SECOND_NS;
+	double rate = seconds > 0 ? (double)done / seconds : 0;
+	uint64_t left;
+
+	format_bytes(some, sizeof(some), (double)done);
+	format_bytes(speed, sizeof(speed), rate);
+	if (total == 0 || done > total || rate <= 0) {
+		snprintf(text, size, "%s, %s/s", some, speed);
+		return;
+	}
+	format_bytes(all, sizeof(all), (double)total);
+	left = (uint64_t)((double)(total - done) / rate + 0.5);
+	snprintf(text, size, "%u%% of %s, %s/s, %llu:%02u left",
+	         (unsigned)((double)done / (double)total * 100), all, speed,
+	         (unsigned long long)(left / 60), (unsigned)(left % 60));
+}
+
+void progress_step(struct progress *p, uint64_t done, uint64_t total)
+{
+	char text[96];
+	uint64_t now;
+
+	if (!p->is_on || (now = now_ns()) < p->next_ns)
+		return;
+	progress_format(text, sizeof(text), done, total, now - p->start_ns);
+	/* To the first column; the rest of the line is wiped behind. */
+	fprintf(stderr, "\r%.40s: %s\033[K", p->what, text);
+	p->next_ns = now + EVERY_NS;
+	p->is_shown = true;
+}
+
+void progress_wipe(struct progress *p)
+{
+	if (p->is_shown)
+		fputs("\r\033[K", stderr);
+	p->is_shown = false;
+}
