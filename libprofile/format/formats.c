@@ -18,6 +18,8 @@
 static const struct format *const formats[] = {
 	&pprof_format,
 	&raw_format,
+	&collapsed_format,
+	&text_format,
 };
 
 #define N_FORMATS (sizeof(formats) / sizeof(formats[0]))
