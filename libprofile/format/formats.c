@@ -19,6 +19,8 @@ static const struct format *const formats[] = {
 	&pprof_format,
 	&raw_format,
 	&yaml_format,
+	&collapsed_format,
+	&text_format,
 };
 
 #define N_FORMATS (sizeof(formats) / sizeof(formats[0]))

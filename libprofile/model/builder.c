@@ -130,6 +130,18 @@ uint32_t builder_string(struct prof_builder *b, struct prof_str s)
 	return id ? id : fail_to_grow(b, "strings", b->profile->strings.bytes.n);
 }
 
+bool builder_strings(struct prof_builder *b, const struct prof_str *strings,
+                     uint32_t *ids, size_t n)
+{
+	if (b->status != PROF_OK)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (strings[i].len > b->limits.max_string)
+			return builder_string(b, strings[i]); /* says so */
+	return intern_batch(&b->strings, strings, ids, n, &b->allocator) ||
+		fail_to_grow(b, "strings", b->profile->strings.bytes.n);
+}
+
 static struct row_value_type value_type_row(struct prof_builder *b,
                                             const struct prof_value_type *t)
 {
@@ -434,6 +446,18 @@ uint32_t prof_add_stack(struct prof_builder *b, const uint32_t *locations,
 	return id ? id : fail_to_grow(b, "stacks", b->profile->stacks.bytes.n);
 }
 
+bool builder_stacks(struct prof_builder *b, const struct prof_str *packed,
+                    uint32_t *ids, size_t n, uint32_t depth)
+{
+	if (b->status != PROF_OK)
+		return false;
+	b->max_location = prof_n_locations(b->profile);
+	if (depth > b->profile->max_depth)
+		b->profile->max_depth = depth;
+	return intern_batch(&b->stacks, packed, ids, n, &b->allocator) ||
+		fail_to_grow(b, "stacks", b->profile->stacks.bytes.n);
+}
+
 uint32_t prof_add_label_set(struct prof_builder *b,
                             const struct prof_label *labels, size_t n)
 {
@@ -496,11 +520,11 @@ void prof_add_sample(struct prof_builder *b, uint32_t stack,
 	p->values.n += width;
 }
 
-/* Adds values to the row of an earlier sample, all of them or none. */
-static void add_values(struct prof_builder *b, int64_t *row,
-                       const int64_t *values)
+void builder_add_values(struct prof_builder *b, uint32_t sample,
+                        const int64_t *values)
 {
 	const size_t width = b->profile->sample_types.n;
+	int64_t *const row = b->profile->values.data + sample * width;
 	int64_t sum;
 
 	for (size_t i = 0; i < width; i++) {
@@ -540,8 +564,7 @@ void prof_count_sample(struct prof_builder *b, uint32_t stack,
 
 		if (s->stack != stack || s->label_set != label_set)
 			continue;
-		add_values(b, p->values.data + (row - 1) * p->sample_types.n,
-		           values);
+		builder_add_values(b, row - 1, values);
 		return;
 	}
 	prof_add_sample(b, stack, label_set, values);

@@ -37,6 +37,27 @@ enum prof_status builder_fail(struct prof_builder *b, enum prof_status status,
 /* The id of a string: 0 is "", and a failure, which sticks. */
 uint32_t builder_string(struct prof_builder *b, struct prof_str s);
 
+/*
+ * The same for strings[n] at once, see intern_batch(). False: a failure, which
+ * sticks.
+ */
+bool builder_strings(struct prof_builder *b, const struct prof_str *strings,
+                     uint32_t *ids, size_t n);
+
+/*
+ * Interns n packed stacks of locations that are there, none of them of more
+ * than depth frames. False: a failure, which sticks.
+ */
+bool builder_stacks(struct prof_builder *b, const struct prof_str *packed,
+                    uint32_t *ids, size_t n, uint32_t depth);
+
+/*
+ * Adds values to those of a sample, all of them or none: PROF_OVERFLOW, which
+ * sticks, where a sum leaves the range of int64_t.
+ */
+void builder_add_values(struct prof_builder *b, uint32_t sample,
+                        const int64_t *values);
+
 /* Rows without a look for equal ones. 0: failed, and it sticks. */
 uint32_t builder_append_function(struct prof_builder *b,
                                  const struct row_function *row);
