@@ -292,11 +292,9 @@ bool frames_names(struct byte_table *out, const struct frames *f)
 {
 	struct text t = { .a = f->allocator };
 
-	/* Row 0, which every table has, goes: frames count from 0. */
+	t.has_failed = !byte_table_begin(out, f->allocator);
 	for (size_t i = 0; i < f->all.n && !t.has_failed; i++) {
 		text_frame(&t, f, &f->all.data[i]);
-		if (i == 0 && !byte_table_begin(out, f->allocator))
-			t.has_failed = true;
 		if (!t.has_failed &&
 		    byte_table_append(out, t.bytes.data, t.bytes.n,
 		                      f->allocator) == 0)

@@ -56,8 +56,8 @@ static inline struct prof_str frames_string(const struct frames *f,
 
 /*
  * All frames' names as pprof prints them: "<address> name file:line", "name",
- * "[object]" or "<unknown>". Name i of *out is that of frame i; the caller
- * releases the table. False: out of memory.
+ * "[object]" or "<unknown>". The name of frame i is string i + 1 of *out, which
+ * the caller releases in any case. False: out of memory.
  */
 bool frames_names(struct byte_table *out, const struct frames *f);
 
