@@ -184,7 +184,7 @@ static void write_node(struct dot *d, uint32_t id, uint32_t number)
 
 /* One or more tags that are shown as one box. */
 struct nodelet {
-	int64_t flat, cum;
+	struct weight flat, cum; /* in order by value, shown as the mean */
 	int64_t low, high; /* of the numbers in it */
 	struct prof_str text;
 	uint32_t labels;
@@ -195,7 +195,8 @@ typedef int (*nodelet_order)(const void *l, const void *r);
 static int by_flat(const void *l, const void *r)
 {
 	const struct nodelet *a = l, *b = r;
-	int64_t fa = measure_abs(a->flat), fb = measure_abs(b->flat);
+	int64_t fa = measure_abs(a->flat.value);
+	int64_t fb = measure_abs(b->flat.value);
 
 	if (fa != fb)
 		return fa > fb ? -1 : 1;
@@ -205,7 +206,8 @@ static int by_flat(const void *l, const void *r)
 static int by_cum(const void *l, const void *r)
 {
 	const struct nodelet *a = l, *b = r;
-	int64_t ca = measure_abs(a->cum), cb = measure_abs(b->cum);
+	int64_t ca = measure_abs(a->cum.value);
+	int64_t cb = measure_abs(b->cum.value);
 
 	if (ca != cb)
 		return ca > cb ? -1 : 1;
@@ -219,8 +221,7 @@ static struct nodelet nodelet_of(const struct graph *g,
 {
 	uint32_t text = tag->text != 0 ? tag->text : tag->labels;
 
-	return (struct nodelet){ weight_mean(tag->flat),
-		                 weight_mean(tag->cum), tag->number,
+	return (struct nodelet){ tag->flat, tag->cum, tag->number,
 		                 tag->number,
 		                 byte_table_get(&g->tag_texts, text),
 		                 tag->labels };
@@ -259,8 +260,8 @@ static double distance(const struct nodelet *a, const struct nodelet *b)
 
 static void join(struct nodelet *to, const struct nodelet *from)
 {
-	to->flat = measure_add(to->flat, from->flat);
-	to->cum = measure_add(to->cum, from->cum);
+	weight_add(&to->flat, from->flat);
+	weight_add(&to->cum, from->cum);
 	if (from->high > to->high)
 		to->high = from->high;
 	if (from->high < to->low)
@@ -287,6 +288,12 @@ static void collapse(nodelets *list)
 		join(&list->data[best], tag);
 	}
 	list->n = MAX_NODELETS;
+	for (size_t i = 0; i < list->n; i++) {
+		struct nodelet *n = &list->data[i];
+
+		n->flat = (struct weight){ weight_mean(n->flat), 0 };
+		n->cum = (struct weight){ weight_mean(n->cum), 0 };
+	}
 }
 
 static struct measure_text range_text(const struct dot *d,
@@ -341,8 +348,9 @@ static void write_numbers(struct dot *d, nodelets *list, const char *source,
 	}
 	for (size_t i = 0; i < list->n; i++) {
 		const struct nodelet *n = &list->data[i];
-		bool is_flat = order == by_flat || n->flat == n->cum;
-		int64_t value = is_flat ? n->flat : n->cum;
+		int64_t flat = weight_mean(n->flat);
+		bool is_flat = order == by_flat || flat == weight_mean(n->cum);
+		int64_t value = is_flat ? flat : weight_mean(n->cum);
 
 		if (value != 0)
 			write_nodelet(d, source, "N", i, n->text, value,
@@ -362,7 +370,8 @@ static void write_nodelets(struct dot *d, uint32_t number,
 	snprintf(node, sizeof(node), "N%" PRIu32, number);
 	for (size_t i = 0; is_ok && i < labels.n && i < MAX_NODELETS; i++) {
 		const struct nodelet *l = &labels.data[i];
-		int64_t value = order == by_flat ? l->flat : l->cum;
+		int64_t value = weight_mean(order == by_flat ? l->flat
+		                                             : l->cum);
 
 		if (value == 0)
 			continue;

@@ -19,12 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void weight_add(struct weight *to, struct weight w)
-{
-	to->value = measure_add(to->value, w.value);
-	to->divisor = measure_add(to->divisor, w.divisor);
-}
-
 /* ---- Begin and end ---- */
 
 static int compare_names(const void *l, const void *r, void *table)

@@ -11,6 +11,7 @@
  */
 
 #include "report/frames.h"
+#include "report/measure.h"
 
 #define GRAPH_NONE UINT32_MAX
 
@@ -81,6 +82,12 @@ static inline int64_t weight_mean(struct weight w)
 	if (w.divisor == -1) /* also for INT64_MIN */
 		return (int64_t)(0 - (uint64_t)w.value);
 	return w.value / w.divisor;
+}
+
+static inline void weight_add(struct weight *to, struct weight w)
+{
+	to->value = measure_add(to->value, w.value);
+	to->divisor = measure_add(to->divisor, w.divisor);
 }
 
 /* p must outlive the graph. False: out of memory; release in any case. */

@@ -170,13 +170,10 @@ static bool count_tag(struct tag_maker *m, const struct graph_tag *like,
                       struct weight w, enum tag_part part)
 {
 	struct graph_tag *tag = find_tag(m, like);
-	struct weight *to;
 
 	if (tag == NULL)
 		return false;
-	to = part == TAG_FLAT ? &tag->flat : &tag->cum;
-	to->value = measure_add(to->value, w.value);
-	to->divisor = measure_add(to->divisor, w.divisor);
+	weight_add(part == TAG_FLAT ? &tag->flat : &tag->cum, w);
 	return true;
 }
 

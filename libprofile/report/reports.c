@@ -83,15 +83,12 @@ static int64_t sum_total(const struct reporting *r)
 	for (size_t i = 0; i < p->samples.n;
 	     i++, values += p->sample_types.n) {
 		uint32_t set = p->samples.data[i].label_set;
-		int64_t divisor = r->o.mean ? values[0] : 0;
-		int64_t value = measure_abs(values[r->column]);
+		struct weight w = { measure_abs(values[r->column]),
+			            r->o.mean ? values[0] : 0 };
 
-		all.value = measure_add(all.value, value);
-		all.divisor = measure_add(all.divisor, divisor);
-		if (set == 0 || !is_base_sample(p, set))
-			continue;
-		base.value = measure_add(base.value, value);
-		base.divisor = measure_add(base.divisor, divisor);
+		weight_add(&all, w);
+		if (set != 0 && is_base_sample(p, set))
+			weight_add(&base, w);
 	}
 	return weight_mean(base.value > 0 ? base : all);
 }
