@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * top: a line for each node, with flat, cum and the running sum of flat.
+ * text is its other name.
+ */
+
+#include "report/report.h"
+
+/* Whether calls of a node were inlined: " (inline)", all of them. */
+static const char *inline_mark(const struct graph *g, uint32_t node)
+{
+	struct edge_list in = graph_in(g, node);
+	uint32_t n_inline = 0;
+
+	for (uint32_t i = 0; i < in.n; i++)
+		n_inline += g->edges.data[in.edges[i]].is_inline;
+	if (n_inline == 0)
+		return "";
+	return n_inline == in.n ? " (inline)" : " (partial-inline)";
+}
+
+static void write_node(struct reporting *r, const struct graph *g,
+                       uint32_t id, int64_t *sum)
+{
+	const struct graph_node *node = &g->nodes.data[id];
+	int64_t flat = weight_mean(node->flat), cum = weight_mean(node->cum);
+	struct measure_text flat_text = report_value(r, flat);
+	struct measure_text cum_text = report_value(r, cum);
+	struct measure_text share = measure_percentage(flat, r->total);
+	struct measure_text sum_share, cum_share;
+
+	*sum = measure_add(*sum, flat);
+	sum_share = measure_percentage(*sum, r->total);
+	cum_share = measure_percentage(cum, r->total);
+	output_printf(r->out, "%10s %s %s %10s %s  ", flat_text.text,
+	              share.text, sum_share.text, cum_text.text,
+	              cum_share.text);
+	output_str(r->out, graph_name(g, id));
+	output_text(r->out, inline_mark(g, id));
+	output_char(r->out, '\n');
+}
+
+static enum prof_status write_top(struct reporting *r, struct prof_error *err)
+{
+	struct trimmed t;
+	enum prof_status status = trimmed_init(&t, r, err);
+	int64_t sum = 0;
+
+	if (status != PROF_OK)
+		goto done;
+	header_graph(r, &t, HEADER_SHORT, header_write_line, r);
+	output_printf(r->out, "%10s %5s%% %5s%% %10s %5s%%\n", "flat", "flat",
+	              "sum", "cum", "cum");
+	for (size_t i = 0; i < t.graph.shown.n; i++)
+		write_node(r, &t.graph, t.graph.shown.data[i], &sum);
+done:
+	trimmed_release(&t);
+	return status;
+}
+
+const struct report top_report = {
+	.info = { "top", "flat and cum of each node, heaviest first", false },
+	.flags = REPORT_NO_LIMIT,
+	.write = write_top,
+};
+
+const struct report text_report = {
+	.info = { "text", "the same as top", false },
+	.flags = REPORT_NO_LIMIT,
+	.write = write_top,
+};

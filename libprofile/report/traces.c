@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * traces: every sample with its labels and its stack, in the profile's order.
+ */
+
+#include "base/varint.h"
+#include "report/report.h"
+
+#define SEPARATOR                                                             \
+	"-----------+-------------------------------------------------------\n"
+
+struct traces {
+	struct reporting *r;
+	struct frames frames;
+	struct byte_table names; /* of frame i: string i + 1 */
+	struct label_units units;
+	struct label_set set;
+};
+
+static void put_right(struct output *out, struct prof_str s)
+{
+	for (size_t i = s.len; i < 10; i++)
+		output_char(out, ' ');
+	output_str(out, s);
+}
+
+static void write_label_value(struct traces *t, const struct row_label *label)
+{
+	struct measure_text text;
+
+	if (!label->is_number) {
+		output_str(t->r->out, profile_string(t->r->p, label->str));
+		return;
+	}
+	text = measure_label(label->num,
+	                     label_unit(&t->units, t->r->p, label->key),
+	                     (struct prof_str){ "auto", 4 });
+	output_text(t->r->out, text.text);
+}
+
+/* A line for each key, with all its values. */
+static bool write_labels(struct traces *t, uint32_t set)
+{
+	const struct prof_profile *p = t->r->p;
+	const struct row_label *last = NULL;
+
+	if (!label_set_read(&t->set, p, set, t->r->a))
+		return false;
+	for (size_t i = 0; i < t->set.labels.n; i++) {
+		const struct row_label *label = &t->set.labels.data[i];
+
+		if (last == NULL || last->key != label->key ||
+		    last->is_number != label->is_number) {
+			output_text(t->r->out, last == NULL ? "" : "\n");
+			put_right(t->r->out, profile_string(p, label->key));
+			output_text(t->r->out, ":  ");
+		} else {
+			output_char(t->r->out, ' ');
+		}
+		write_label_value(t, label);
+		last = label;
+	}
+	if (last != NULL)
+		output_char(t->r->out, '\n');
+	return true;
+}
+
+static void write_frames(struct traces *t, uint32_t location,
+                         const char **value)
+{
+	const struct frames *f = &t->frames;
+	uint32_t end = f->first.data[location + 1];
+
+	for (uint32_t i = f->first.data[location]; i < end; i++) {
+		output_printf(t->r->out, "%10s   ", *value);
+		*value = "";
+		output_str(t->r->out,
+		           byte_table_get(&t->names, f->lines.data[i] + 1));
+		output_text(t->r->out, i + 1 < end ? " (inline)\n" : "\n");
+	}
+}
+
+static bool write_sample(struct traces *t, uint32_t i)
+{
+	struct reporting *r = t->r;
+	const struct prof_profile *p = r->p;
+	const int64_t *values = p->values.data + i * p->sample_types.n;
+	const struct row_sample *row = &p->samples.data[i];
+	struct prof_str packed = byte_table_get(&p->stacks, row->stack);
+	const unsigned char *at = (const unsigned char *)packed.ptr;
+	const unsigned char *end = at + packed.len;
+	struct weight w = { values[r->column], r->o.mean ? values[0] : 0 };
+	struct measure_text text = report_value(r, weight_mean(w));
+	const char *value = text.text;
+
+	if (at == end)
+		return true;
+	output_text(r->out, SEPARATOR);
+	if (!write_labels(t, row->label_set))
+		return false;
+	while (at < end) {
+		uint32_t location;
+
+		at = varint_get_known(at, &location);
+		write_frames(t, location, &value);
+	}
+	return true;
+}
+
+static bool write_samples(struct traces *t)
+{
+	struct reporting *r = t->r;
+	unsigned parts = frame_parts(r->o.granularity);
+
+	if (!r->o.no_inlines)
+		parts |= FRAME_INLINED;
+	if (!frames_init(&t->frames, r->p, parts, r->o.trim_path,
+	                 r->o.source_path, r->a) ||
+	    !frames_names(&t->names, &t->frames) ||
+	    !label_units_init(&t->units, r->p, r->a))
+		return false;
+	for (uint32_t i = 0; i < r->p->samples.n; i++)
+		if (!write_sample(t, i))
+			return false;
+	return true;
+}
+
+static enum prof_status write_traces(struct reporting *r,
+                                     struct prof_error *err)
+{
+	struct traces t = { .r = r };
+	bool is_ok;
+
+	header_profile(r, header_write_line, r);
+	is_ok = write_samples(&t);
+	output_text(r->out, SEPARATOR);
+	frames_release(&t.frames);
+	byte_table_release(&t.names, r->a);
+	label_units_release(&t.units, r->a);
+	label_set_release(&t.set, r->a);
+	return is_ok ? PROF_OK : error_nomem(err);
+}
+
+const struct report traces_report = {
+	.info = { "traces", "every sample with its labels and stack", false },
+	.write = write_traces,
+};
