@@ -280,7 +280,9 @@ enum prof_status dwarf_open(struct dwarf_file *d, const struct elf *elf,
                             const char *suffix, struct prof_error *err);
 void dwarf_close(struct dwarf_file *d);
 
-/* Lists the units of d->sections: for one whose sections were set by hand. */
+/* Its two steps. False: there is no .debug_info. */
+bool dwarf_open_sections(struct dwarf_file *d, const struct elf *elf,
+                         const char *suffix);
 enum prof_status dwarf_list_units(struct dwarf_file *d, struct prof_error *err);
 
 /* The unit that has the byte at offset of .debug_info, or NULL. */
@@ -301,7 +303,9 @@ struct dwarf_row {
 };
 
 struct dwarf_line_table {
-	const struct dwarf_unit *unit;
+	/* A copy: an assembler may write the table with 4-byte offsets where
+	   the compiler wrote the unit with 8. */
+	struct dwarf_unit unit;
 	uint16_t version;
 	VEC(const char *) directories;
 	VEC(struct dwarf_line_file) files;

@@ -30,9 +30,10 @@ struct hit {
 
 /* Functions that were resolved already, by the entry that names them. */
 struct known_function {
-	uint64_t entry; /* + 1; 0: free */
+	uint64_t entry;
 	const struct dwarf_file *file;
 	uint32_t id;
+	uint32_t turn; /* of the worker's; any other: free */
 };
 
 struct dwarf_worker {
@@ -43,6 +44,7 @@ struct dwarf_worker {
 	VEC(uint32_t) innermost; /* hit of each address */
 	VEC(struct dwarf_row) rows;
 	VEC(struct known_function) known; /* capacity is a power of two */
+	uint32_t turn; /* number of the unit: empties `known` at no cost */
 };
 
 struct dwarf_worker *dwarf_worker_new(void)
@@ -351,7 +353,8 @@ static struct known_function *find_known(struct dwarf_worker *w,
 
 	for (;; i = (i + 1) & mask) {
 		k = &w->known.data[i];
-		if (!k->entry || (k->entry == entry + 1 && k->file == file))
+		if (k->turn != w->turn ||
+		    (k->entry == entry && k->file == file))
 			return k;
 	}
 }
@@ -372,8 +375,8 @@ static bool grow_known(struct dwarf_worker *w)
 	}
 	w->known.capacity = new_n;
 	for (size_t i = 0; i < n; i++)
-		if (old[i].entry)
-			*find_known(w, old[i].file, old[i].entry - 1) = old[i];
+		if (old[i].turn == w->turn)
+			*find_known(w, old[i].file, old[i].entry) = old[i];
 	mem_free(&mem_malloc, old, n * sizeof(*old));
 	return true;
 }
@@ -396,10 +399,10 @@ static uint32_t resolve(struct dwarf_worker *w, const struct dwarf_unit *u,
 		return 0;
 	if (is_shared) {
 		k = find_known(w, n.unit->file, n.entry);
-		if (k->entry)
+		if (k->turn == w->turn)
 			return k->id;
-		k->entry = n.entry + 1;
-		k->file = n.unit->file;
+		*k = (struct known_function){ n.entry, n.unit->file, 0,
+			                      w->turn };
 		w->known.n++;
 	}
 	for (int hops = 0; more && hops < MAX_HOPS; hops++)
@@ -469,9 +472,7 @@ static bool put_chain(struct chains *ch, size_t address)
 static bool begin_unit(struct dwarf_worker *w, size_t n, struct frame_set *out)
 {
 	w->places.n = w->hits.n = w->innermost.n = w->rows.n = w->known.n = 0;
-	if (w->known.data)
-		memset(w->known.data, 0,
-		       w->known.capacity * sizeof(*w->known.data));
+	w->turn++;
 	if (!vec_reserve(&w->innermost, n, &mem_malloc) ||
 	    !vec_reserve(&w->rows, n, &mem_malloc) ||
 	    !vec_reserve(&out->chains, n, &mem_malloc))

@@ -57,7 +57,7 @@ static bool read_old_names(struct dwarf_line_table *t, struct cursor *c)
 {
 	const char *name;
 
-	if (!add_directory(t, t->unit->comp_dir) || !add_file(t, NULL, 0))
+	if (!add_directory(t, t->unit.comp_dir) || !add_file(t, NULL, 0))
 		return false;
 	while ((name = cursor_string(c)) != NULL && *name)
 		if (!add_directory(t, name))
@@ -100,10 +100,10 @@ static void read_name(const struct dwarf_line_table *t,
 	*out = (struct dwarf_line_file){ NULL, 0, 0 };
 	for (unsigned i = 0; i < f->n; i++) {
 		struct dwarf_value v =
-			dwarf_read_value(c, t->unit, &f->attribute[i]);
+			dwarf_read_value(c, &t->unit, &f->attribute[i]);
 
 		if (f->content[i] == CONTENT_PATH)
-			out->name = dwarf_text(t->unit, &v);
+			out->name = dwarf_text(&t->unit, &v);
 		else if (f->content[i] == CONTENT_DIRECTORY)
 			out->directory = v.n;
 	}
@@ -165,6 +165,7 @@ static bool read_line_header(struct dwarf_line_table *t, struct cursor *c)
 	t->program = *c;
 	t->program.p += header_size;
 	c->end = t->program.p;
+	t->unit.offset_size = (uint8_t)offset_size;
 	t->min_instruction = cursor_u8(c);
 	t->max_operations = t->version >= 4 ? cursor_u8(c) : 1;
 	cursor_skip(c, 1); /* is_stmt at the beginning */
@@ -182,7 +183,7 @@ bool dwarf_line_open(struct dwarf_line_table *t, const struct dwarf_unit *u)
 	struct cursor c = cursor_at(s.data, s.size, u->lines_at,
 	                            u->file->is_big);
 
-	t->unit = u;
+	t->unit = *u;
 	t->directories.n = t->files.n = 0;
 	if (c.has_failed || !read_line_header(t, &c))
 		return false;
@@ -339,7 +340,7 @@ void dwarf_line_run(struct dwarf_line_table *t, const uint64_t *addresses,
 {
 	struct line_state s = { .row = { 1, 1, 0 }, .addresses = addresses,
 		                .n = n, .rows = rows,
-		                .code_begin = t->unit->file->code_begin };
+		                .code_begin = t->unit.file->code_begin };
 	struct cursor c = t->program;
 
 	set_next(&s, n);
@@ -367,7 +368,7 @@ void dwarf_line_run(struct dwarf_line_table *t, const uint64_t *addresses,
 uint32_t dwarf_line_file(struct dwarf_line_table *t, struct frame_set *s,
                          uint64_t number)
 {
-	const char *parts[3] = { t->unit->comp_dir, NULL, NULL };
+	const char *parts[3] = { t->unit.comp_dir, NULL, NULL };
 	struct dwarf_line_file *f;
 
 	if (number >= t->files.n)

@@ -246,14 +246,21 @@ static struct bytes debug_section(const struct elf *elf, const char *name,
 	return content;
 }
 
-enum prof_status dwarf_open(struct dwarf_file *d, const struct elf *elf,
-                            const char *suffix, struct prof_error *err)
+bool dwarf_open_sections(struct dwarf_file *d, const struct elf *elf,
+                         const char *suffix)
 {
 	*d = (struct dwarf_file){ .is_big = elf->is_big,
 		                  .code_begin = elf->code_begin };
 	for (int i = 0; i < DWARF_N_SECTIONS; i++)
 		d->sections[i] = debug_section(elf, section_names[i], suffix);
-	return dwarf_list_units(d, err);
+	return d->sections[DWARF_INFO].data != NULL;
+}
+
+enum prof_status dwarf_open(struct dwarf_file *d, const struct elf *elf,
+                            const char *suffix, struct prof_error *err)
+{
+	return dwarf_open_sections(d, elf, suffix) ? dwarf_list_units(d, err)
+	                                           : PROF_OK;
 }
 
 void dwarf_close(struct dwarf_file *d)
