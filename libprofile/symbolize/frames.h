@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SYMBOLIZE_FRAMES_H
+#define SYMBOLIZE_FRAMES_H
+
+/*
+ * What a decoder (DWARF, Go's pclntab) answers: for each of the sorted
+ * addresses of a file a chain of frames, innermost first.
+ *
+ * A frame_set is what one worker found; its names point into the mapped file
+ * and its file names into `text`. Frames hold 32-bit ids only, since there
+ * are several for each address and memory is what the peers waste.
+ */
+
+#include "base/memory.h"
+
+struct frame {
+	uint32_t function, file; /* 0: unknown */
+	uint32_t line, column;   /* 0: unknown */
+};
+
+struct frame_function {
+	const char *name;        /* NULL: unknown */
+	const char *system_name; /* mangled; NULL: as name */
+	uint32_t start_line;
+};
+
+struct frame_file {
+	size_t begin, size; /* in text */
+};
+
+/* The frames of an address: frames[first .. first + n) of its set. */
+struct chain {
+	uint32_t first, n;
+};
+
+struct frame_set {
+	VEC(struct frame) frames;
+	VEC(struct frame_function) functions; /* row 0 is unknown */
+	VEC(struct frame_file) files;         /* row 0 is unknown */
+	VEC(char) text;
+	/* Address i of the worker's own is number indexes[i] of the file. */
+	VEC(struct chain) chains;
+	VEC(uint32_t) indexes;
+};
+
+/* Row 0 of each table. False: out of memory. */
+bool frame_set_begin(struct frame_set *s);
+void frame_set_release(struct frame_set *s);
+
+/* 0: out of memory. */
+uint32_t frame_set_add_function(struct frame_set *s,
+                                const struct frame_function *f);
+
+/*
+ * A file name of up to three parts, joined by '/': a part that is absolute
+ * replaces what stands before it; empty and NULL parts are left out. 0: no
+ * name, or out of memory.
+ */
+uint32_t frame_set_add_file(struct frame_set *s, const char *const parts[3]);
+
+/* The first i with addresses[i] >= address; n where there is none. */
+static inline size_t first_at(const uint64_t *addresses, size_t n,
+                              uint64_t address)
+{
+	const uint64_t *base = addresses;
+
+	if (n == 0)
+		return 0;
+	for (; n > 1; n -= n / 2)
+		base = base[n / 2 - 1] < address ? base + n / 2 : base;
+	return (size_t)(base - addresses) + (*base < address);
+}
+
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "symbolize/unpack.h"
+
+#include <limits.h>
+
+#include <zlib.h>
+
+/* Deflate cannot make more of a byte than this (source: zlib's tech notes). */
+#define ZLIB_MAX_RATIO 1032
+
+struct bytes unpack_zlib(struct bytes packed, uint64_t size)
+{
+	struct bytes none = { NULL, 0 };
+	unsigned char *out;
+	uLongf out_size;
+
+	if (size == 0 || size / ZLIB_MAX_RATIO > packed.size || size > SIZE_MAX)
+		return none;
+	out = mem_resize(&mem_malloc, NULL, 0, (size_t)size);
+	if (!out)
+		return none;
+	out_size = (uLongf)size;
+	if (uncompress(out, &out_size, packed.data, packed.size) != Z_OK ||
+	    out_size != size) {
+		mem_free(&mem_malloc, out, (size_t)size);
+		return none;
+	}
+	return (struct bytes){ out, (size_t)size };
+}

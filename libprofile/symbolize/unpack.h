@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SYMBOLIZE_UNPACK_H
+#define SYMBOLIZE_UNPACK_H
+
+/*
+ * Decompressing what ELF files keep packed, into memory of mem_malloc that
+ * the caller frees (data, size). Absent where the input is damaged, where a
+ * declared size is not plausible for what is there, where there is no memory,
+ * or where the library was built without that kind.
+ */
+
+#include "symbolize/elf.h"
+
+/* Exactly size bytes come out. */
+struct bytes unpack_zlib(struct bytes packed, uint64_t size);
+struct bytes unpack_zstd(struct bytes packed, uint64_t size);
+
+/* How many bytes come out is not known; at most 256 MiB. */
+struct bytes unpack_xz(struct bytes packed);
+
+#endif

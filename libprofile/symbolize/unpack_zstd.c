@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "symbolize/unpack.h"
+
+#include <zstd.h>
+
+/* Zstandard can pack a long run to almost nothing; sections are no such. */
+#define ZSTD_MAX_RATIO 16384
+
+struct bytes unpack_zstd(struct bytes packed, uint64_t size)
+{
+	struct bytes none = { NULL, 0 };
+	unsigned char *out;
+
+	if (size == 0 || size / ZSTD_MAX_RATIO > packed.size || size > SIZE_MAX)
+		return none;
+	out = mem_resize(&mem_malloc, NULL, 0, (size_t)size);
+	if (!out)
+		return none;
+	if (ZSTD_decompress(out, (size_t)size, packed.data, packed.size) !=
+	    size) {
+		mem_free(&mem_malloc, out, (size_t)size);
+		return none;
+	}
+	return (struct bytes){ out, (size_t)size };
+}
