@@ -92,7 +92,7 @@ static inline bool machine_is_syscall(uint64_t pc)
 {
 	const uint8_t *p = (const uint8_t *)(uintptr_t)pc;
 
-	return (p[-2] == 0x0f && p[-1] == 0x05) ||
+	return ((pc & 4095) >= 2 && p[-2] == 0x0f && p[-1] == 0x05) ||
 	       ((pc & 4095) != 4095 && p[0] == 0x0f && p[1] == 0x05);
 }
 
@@ -279,7 +279,7 @@ static inline bool machine_find_cfa(uint64_t *cfa, uint32_t rule,
 static inline bool machine_step(struct machine_frame *f, uint32_t rule,
                                 struct memory_range *stack)
 {
-	uint64_t cfa, at;
+	uint64_t cfa = 0, at;
 
 	if (!machine_find_cfa(&cfa, rule, f, stack) || cfa <= f->sp ||
 	    !memory_load(stack, cfa - 8, &f->pc))
