@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Accounts: a thread owes one period of weight for each period of its CPU
+ * clock. Sources with a random first period are right on the average, so a
+ * thread that ends hands its balance, of either sign, to the process; what
+ * adds up there to a period or more was sampled by nobody and becomes a
+ * record of PROF_PC_UNSAMPLED.
+ */
+#include "sampler/cpu.h"
+
+#include "base/error.h"
+#include "sampler/futex_lock.h"
+#include "sampler/source.h"
+#include "sampler/state.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+struct cpu_run cpu_run;
+
+static struct futex_lock cpu_lock;
+static struct ring reader;     /* of who calls prof_cpu_read() */
+static bool handler_is_set, reader_is_at_end = true;
+
+/* ---- Records ---- */
+
+void cpu_record(uint64_t time, uint64_t tag, uint64_t weight,
+                const uint64_t *pcs, size_t n)
+{
+	struct state_cpu *c = &sampler_state->cpu;
+
+	if (ring_write(&cpu_run.ring, time, tag, &weight, 1, pcs, n))
+		atomic_fetch_add_explicit(&c->records, 1, memory_order_relaxed);
+	else
+		atomic_fetch_add_explicit(&c->lost, 1, memory_order_relaxed);
+}
+
+/* ---- Accounts ---- */
+
+static void record_unsampled(const struct thread *t, uint64_t weight)
+{
+	uint64_t pcs[2] = { PROF_PC_UNSAMPLED, t->start_routine };
+
+	atomic_fetch_add(&sampler_state->cpu.unsampled, weight);
+	cpu_record(sampler_now(), 0, weight, pcs, t->start_routine ? 2 : 1);
+}
+
+/* Takes whole periods from the balance. */
+static uint64_t take_owed(void)
+{
+	const int64_t period = (int64_t)cpu_run.period_ns;
+	int64_t old = atomic_load(&cpu_run.balance_ns);
+
+	do {
+		if (old < period)
+			return 0;
+	} while (!atomic_compare_exchange_weak(&cpu_run.balance_ns, &old,
+	                                       old % period));
+	return (uint64_t)(old / period);
+}
+
+void cpu_settle(struct thread *t, uint64_t cpu_ns, enum cpu_settling when)
+{
+	const int64_t owed = (int64_t)(cpu_ns - t->cpu_start_ns) -
+	                     atomic_load(&t->accounted_ns);
+	uint64_t weight;
+
+	if (when == CPU_LIVES && owed < 2 * (int64_t)cpu_run.period_ns)
+		return;
+	atomic_fetch_add(&t->accounted_ns, owed);
+	atomic_fetch_add(&cpu_run.balance_ns, owed);
+	weight = take_owed();
+	if (weight > 0)
+		record_unsampled(t, weight);
+}
+
+/* ---- Arming ---- */
+
+static uint64_t clock_of(uint32_t tid, uint64_t otherwise)
+{
+	struct timespec t;
+
+	if (clock_gettime(source_cpu_clock((int)tid), &t) != 0)
+		return otherwise;
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+static bool open_sources(struct thread *t, const struct source_wish *w,
+                         enum prof_cpu_source source)
+{
+	t->perf_fd = t->timer = -1;
+	if (source != PROF_CPU_TIMER)
+		t->perf_fd = source_perf_open(w, source == PROF_CPU_PERF
+		                                         ? SOURCE_ALL
+		                                         : SOURCE_USER);
+	if (source != PROF_CPU_PERF)
+		t->timer = source_ctimer_open(w, &cpu_run);
+	return (source == PROF_CPU_TIMER || t->perf_fd >= 0) &&
+	       (source == PROF_CPU_PERF || t->timer >= 0);
+}
+
+static void close_sources(struct thread *t)
+{
+	if (t->perf_fd >= 0)
+		source_perf_close(t->perf_fd);
+	if (t->timer >= 0)
+		source_ctimer_close(t->timer);
+	t->perf_fd = t->timer = -1;
+}
+
+/* Where perf runs out of descriptors, a timer serves that thread. */
+static bool open_any_source(struct thread *t, uint32_t tid)
+{
+	struct source_wish w = { (int)tid, CPU_SIGNAL, cpu_run.period_ns, 0 };
+
+	w.first_ns = t->first_ns = 1 + sampler_random() % w.period_ns;
+	if (open_sources(t, &w, cpu_run.source))
+		return true;
+	close_sources(t);
+	return cpu_run.source != PROF_CPU_TIMER &&
+	       open_sources(t, &w, PROF_CPU_TIMER);
+}
+
+/* The row must be in phase ENDING and the caller's. */
+static void disarm(struct thread *t)
+{
+	const uint64_t nothing = t->cpu_start_ns +
+	                         (uint64_t)atomic_load(&t->accounted_ns);
+
+	close_sources(t);
+	cpu_settle(t, clock_of(atomic_load(&t->tid), nothing), CPU_ENDS);
+	threads_free(t);
+}
+
+/* What of a thread's CPU time is ours to account for. */
+enum arming { FROM_NOW, FROM_ITS_START };
+
+static void arm(uint32_t tid, uint64_t start_routine, enum arming from)
+{
+	struct state_cpu *c = &sampler_state->cpu;
+	bool is_known;
+	struct thread *t = threads_claim(tid, &is_known);
+
+	if (is_known)
+		return;
+	if (!t) {
+		atomic_fetch_add(&c->unarmed, 1);
+		return;
+	}
+	t->start_routine = start_routine;
+	t->cpu_start_ns = from == FROM_NOW ? clock_of(tid, 0) : 0;
+	atomic_store(&t->accounted_ns, 0);
+	atomic_store(&t->period_is_set, 0);
+	atomic_store(&t->next_settle_ns, sampler_now() + 1000000000);
+	atomic_fetch_add(open_any_source(t, tid) ? &c->threads : &c->unarmed,
+	                 1);
+	atomic_store(&t->phase, THREAD_ARMED);
+	/* The run may have ended while we armed: nobody else will see it. */
+	if (!atomic_load(&cpu_run.is_active) && threads_begin_end(t))
+		disarm(t);
+}
+
+/* Waits out somebody else's arming; false: the row is gone. */
+static bool end_when_armed(struct thread *t, uint32_t tid)
+{
+	while (atomic_load(&t->tid) == tid) {
+		if (threads_begin_end(t))
+			return true;
+		if (atomic_load(&t->phase) == THREAD_ENDING)
+			return false;
+		sched_yield();
+	}
+	return false;
+}
+
+void cpu_thread_begin(uint64_t start_routine)
+{
+	if (atomic_load(&cpu_run.is_active))
+		arm(threads_my_tid(), start_routine, FROM_ITS_START);
+}
+
+void cpu_thread_end(void)
+{
+	struct thread *t = threads_self();
+
+	if (t && end_when_armed(t, threads_my_tid()))
+		disarm(t);
+}
+
+/* ---- Scanning ---- */
+
+static void arm_found(uint32_t tid, void *ctx)
+{
+	arm(tid, 0, *(const enum arming *)ctx);
+}
+
+static void free_gone(void)
+{
+	const pid_t pid = getpid();
+	uint32_t i;
+
+	for (i = 0; i < THREADS_MAX; i++) {
+		struct thread *t = threads_at(i);
+		const uint32_t tid = atomic_load(&t->tid);
+
+		if (atomic_load(&t->phase) != THREAD_ARMED || tid == 0 ||
+		    syscall(SYS_tgkill, pid, tid, 0) == 0 || errno != ESRCH)
+			continue;
+		if (threads_begin_end(t))
+			disarm(t);
+	}
+}
+
+void cpu_scan_if_due(uint64_t now)
+{
+	uint64_t due = atomic_load(&cpu_run.next_scan_ns);
+	enum arming from = FROM_ITS_START;
+
+	if (now < due || !atomic_compare_exchange_strong(
+				 &cpu_run.next_scan_ns, &due, now + 500000000))
+		return;
+	free_gone();
+	threads_each_tid(arm_found, &from);
+}
+
+/* ---- Start and stop ---- */
+
+/* The first source that can be opened for the calling thread. */
+static enum prof_cpu_source probe(enum prof_cpu_source wish)
+{
+	enum prof_cpu_source source = PROF_CPU_PERF;
+	/* So long a period that it never comes. */
+	struct source_wish w = { (int)threads_my_tid(), CPU_SIGNAL,
+		                 UINT64_C(1) << 60, UINT64_C(1) << 60 };
+	struct thread t;
+
+	if (wish != PROF_CPU_AUTO)
+		source = wish;
+	for (; source <= PROF_CPU_TIMER; source++) {
+		const bool works = open_sources(&t, &w, source);
+
+		close_sources(&t);
+		if (works)
+			return source;
+		if (wish != PROF_CPU_AUTO)
+			break;
+	}
+	return PROF_CPU_AUTO;
+}
+
+static bool set_handler(struct prof_error *err)
+{
+	struct sigaction action;
+
+	if (handler_is_set)
+		return true;
+	memset(&action, 0, sizeof(action));
+	action.sa_sigaction = cpu_on_signal;
+	action.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
+	sigemptyset(&action.sa_mask);
+	if (sigaction(CPU_SIGNAL, &action, &cpu_chained) != 0) {
+		error_set(err, PROF_SYSTEM, "cannot set a signal handler");
+		return false;
+	}
+	handler_is_set = true;
+	return true;
+}
+
+static void init_ring(struct ring *ring)
+{
+	struct state *s = sampler_state;
+
+	ring_init(ring, &s->ring, s->ring_words, STATE_RING_WORDS, s->ring_tags,
+	          STATE_RING_TAGS, 1);
+}
+
+static void reset(const struct prof_cpu_options *o)
+{
+	struct state *s = sampler_state;
+	const uint64_t hz = o->hz ? o->hz : 100;
+
+	memset(&s->cpu, 0, sizeof(s->cpu));
+	if (atomic_load(&s->ring.w) != 0) {
+		memset((void *)s->ring_words, 0, sizeof(s->ring_words));
+		memset((void *)s->ring_tags, 0, sizeof(s->ring_tags));
+	}
+	memset(&s->ring, 0, sizeof(s->ring));
+	init_ring(&cpu_run.ring);
+	init_ring(&reader);
+	atomic_store(&s->cpu.hz, hz);
+	atomic_store(&s->cpu.source, cpu_run.source);
+	cpu_run.period_ns = 1000000000 / hz;
+	atomic_store(&cpu_run.balance_ns, 0);
+	atomic_store(&cpu_run.next_scan_ns, sampler_now() + 500000000);
+	ring_write(&cpu_run.ring, sampler_now(), 0, &hz, 1, NULL, 0);
+}
+
+enum prof_status prof_cpu_start(const struct prof_cpu_options *options,
+                                struct prof_error *err)
+{
+	const struct prof_cpu_options o =
+		options ? *options : (struct prof_cpu_options){ .size = 0 };
+	enum prof_status status = PROF_OK;
+	enum arming from = FROM_NOW;
+
+	if (o.hz > 1000000 || o.source > PROF_CPU_TIMER)
+		return error_set(err, PROF_INVALID,
+		                 "CPU rate or source out of range");
+	if (!sampler_init(err))
+		return PROF_NOMEM;
+	futex_lock_take(&cpu_lock);
+	if (atomic_load(&cpu_run.is_active) || !reader_is_at_end) {
+		status = error_set(err, PROF_BUSY,
+		                   "CPU profiling is already in use");
+		goto done;
+	}
+	if (!set_handler(err)) {
+		status = PROF_SYSTEM;
+		goto done;
+	}
+	cpu_run.source = probe(o.source);
+	if (cpu_run.source == PROF_CPU_AUTO) {
+		status = error_set(err, PROF_UNSUPPORTED,
+		                   "the kernel offers no such CPU clock");
+		goto done;
+	}
+	reset(&o);
+	reader_is_at_end = false;
+	atomic_store(&cpu_run.is_active, 1);
+	if (!threads_each_tid(arm_found, &from))
+		arm(threads_my_tid(), 0, FROM_NOW);
+done:
+	futex_lock_give(&cpu_lock);
+	return status;
+}
+
+void prof_cpu_stop(void)
+{
+	uint32_t i;
+
+	futex_lock_take(&cpu_lock);
+	/* Handlers that come from here on do nothing: what they miss is
+	   settled. */
+	if (!atomic_exchange(&cpu_run.is_active, 0))
+		goto done;
+	for (i = 0; i < THREADS_MAX; i++) {
+		struct thread *t = threads_at(i);
+		const uint32_t tid = atomic_load(&t->tid);
+
+		if (tid != 0 && end_when_armed(t, tid))
+			disarm(t);
+	}
+	while (atomic_load(&cpu_run.in_handler) != 0)
+		sched_yield();
+	atomic_store(&sampler_state->end_ns, sampler_now());
+	ring_close(&cpu_run.ring);
+done:
+	futex_lock_give(&cpu_lock);
+}
+
+/* ---- Reading ---- */
+
+static enum prof_got got(enum ring_got result, const struct ring_chunk *chunk,
+                         struct prof_chunk *out)
+{
+	*out = (struct prof_chunk){ chunk->words, chunk->n_words, chunk->tags,
+		                    chunk->n_tags };
+	if (result == RING_EOF)
+		reader_is_at_end = true;
+	return result == RING_DATA  ? PROF_GOT_CHUNK
+	       : result == RING_EOF ? PROF_GOT_END
+	                            : PROF_GOT_NOTHING;
+}
+
+enum prof_got prof_cpu_poll(struct prof_chunk *out)
+{
+	struct ring_chunk chunk = { 0 };
+
+	if (reader_is_at_end)
+		return got(RING_EOF, &chunk, out);
+	if (atomic_load(&cpu_run.is_active))
+		cpu_scan_if_due(sampler_now());
+	return got(ring_read(&reader, &chunk), &chunk, out);
+}
+
+enum prof_got prof_cpu_read(struct prof_chunk *out)
+{
+	struct ring_chunk chunk = { 0 };
+	enum ring_got result = reader_is_at_end ? RING_EOF : RING_EMPTY;
+
+	while (result == RING_EMPTY) {
+		if (atomic_load(&cpu_run.is_active))
+			cpu_scan_if_due(sampler_now());
+		result = ring_wait(&reader, &chunk, 250000000);
+	}
+	return got(result, &chunk, out);
+}
+
+void prof_cpu_get_counts(struct prof_cpu_counts *out)
+{
+	const struct state_cpu *c;
+
+	memset(out, 0, sizeof(*out));
+	if (!sampler_state)
+		return;
+	c = &sampler_state->cpu;
+	out->source = (enum prof_cpu_source)atomic_load(&c->source);
+	out->signals = atomic_load(&c->signals);
+	out->records = atomic_load(&c->records);
+	out->lost = atomic_load(&c->lost);
+	out->ignored = atomic_load(&c->ignored);
+	out->truncated = atomic_load(&c->truncated);
+	out->unsampled = atomic_load(&c->unsampled);
+	out->threads = atomic_load(&c->threads);
+	out->unarmed = atomic_load(&c->unarmed);
+}
+
+/* ---- Exec and fork ---- */
+
+void cpu_before_exec(void)
+{
+	struct thread *t = threads_self();
+	const struct timespec no_wait = { 0, 0 };
+	sigset_t ours, old;
+
+	if (!atomic_load(&cpu_run.is_active))
+		return;
+	sigemptyset(&ours);
+	sigaddset(&ours, CPU_SIGNAL);
+	/* Raw, as sigprocmask() may be a hook that spares our signal. */
+	syscall(SYS_rt_sigprocmask, SIG_BLOCK, &ours, &old, 8);
+	if (t && end_when_armed(t, threads_my_tid()))
+		disarm(t);
+	/* Raw: sigtimedwait() is a cancellation point. */
+	while (syscall(SYS_rt_sigtimedwait, &ours, NULL, &no_wait, 8) > 0)
+		;
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, 8);
+}
+
+void cpu_after_failed_exec(void)
+{
+	if (atomic_load(&cpu_run.is_active))
+		arm(threads_my_tid(), 0, FROM_NOW);
+}
+
+void cpu_after_fork(void)
+{
+	uint32_t i;
+
+	for (i = 0; i < THREADS_MAX; i++) {
+		struct thread *t = threads_at(i);
+
+		/* The event is the parent's: close it, leave it enabled. */
+		if (atomic_load(&t->tid) != 0 && t->perf_fd >= 0)
+			syscall(SYS_close, t->perf_fd);
+	}
+	threads_after_fork();
+	memset(&cpu_lock, 0, sizeof(cpu_lock));
+	memset(&cpu_run, 0, sizeof(cpu_run));
+	reader_is_at_end = true;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SAMPLER_CPU_H
+#define SAMPLER_CPU_H
+
+/*
+ * The CPU profile: arming threads, and the accounts that make the profile's
+ * total the CPU time used.
+ */
+
+#include "sampler/ring.h"
+#include "sampler/threads.h"
+
+#include <profile/sampler.h>
+
+#include <signal.h>
+
+enum { CPU_SIGNAL = SIGPROF };
+
+/* The run, in this process. The handler reads it while is_active. */
+struct cpu_run {
+	_Atomic uint32_t is_active, in_handler;
+	enum prof_cpu_source source;
+	uint64_t period_ns;
+	struct ring ring;
+	/* CPU time of threads that ended, less their weights: carried over,
+	   so that many short threads add up. */
+	_Atomic int64_t balance_ns;
+	_Atomic uint64_t next_scan_ns;
+};
+
+extern struct cpu_run cpu_run;
+
+/* ---- For the handler; all [signal-safe] ---- */
+
+/* Writes a sample and counts it. */
+void cpu_record(uint64_t time, uint64_t tag, uint64_t weight,
+                const uint64_t *pcs, size_t n);
+
+/*
+ * Compares a thread's CPU clock, read as cpu_ns, with its account. While it
+ * lives only clear losses are settled, since a thread is always somewhere
+ * within a period; at its end all is.
+ */
+enum cpu_settling { CPU_LIVES, CPU_ENDS };
+void cpu_settle(struct thread *t, uint64_t cpu_ns, enum cpu_settling when);
+
+/* Arms new threads and frees rows of gone ones, at most twice a second. */
+void cpu_scan_if_due(uint64_t now);
+
+/* The handler itself, and who else wants the signal. */
+void cpu_on_signal(int signal, siginfo_t *info, void *ucontext);
+extern struct sigaction cpu_chained;
+
+/* ---- For hooks ---- */
+
+/* In a new thread; start_routine is a return address in it. */
+void cpu_thread_begin(uint64_t start_routine);
+void cpu_thread_end(void);
+
+/* Around exec: no signal of ours may be pending when the program's handlers
+   are gone. */
+void cpu_before_exec(void);
+void cpu_after_failed_exec(void);
+
+/* In a forked child, where nothing is sampled until it is started anew. */
+void cpu_after_fork(void);
+
+#endif

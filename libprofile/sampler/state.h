@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SAMPLER_STATE_H
+#define SAMPLER_STATE_H
+
+/*
+ * All that the sampler records, in one piece of memory. Under profrec it is
+ * a memfd that the launcher has mapped too, so that nothing is lost when the
+ * program ends by _exit(), abort(), exec or SIGKILL; else it is private.
+ *
+ * It is large and mostly never touched: a page costs memory when it is first
+ * written. The launcher trusts no length and no index in it.
+ */
+
+#include "sampler/labels.h"
+#include "sampler/modules.h"
+#include "sampler/ring.h"
+
+#include <profile/sampler.h>
+
+enum {
+	STATE_RING_WORDS = 1 << 17, /* 1 MiB, as Go's */
+	STATE_RING_TAGS = 1 << 14,
+	STATE_MAX_DEPTH = 128       /* frames of a CPU sample */
+};
+
+#define STATE_MAGIC UINT64_C(0x31656c69666f7270) /* "profile1" */
+
+/* What is wished of a target; see sampler.h for the units. */
+struct state_options {
+	uint64_t kinds; /* sum of enum state_kind */
+	uint32_t cpu_hz;
+	uint32_t cpu_source;
+};
+
+enum state_kind { STATE_CPU = 1 };
+
+struct state_cpu {
+	_Atomic uint32_t source; /* of enum prof_cpu_source; 0: not started */
+	_Atomic uint64_t hz;
+	_Atomic uint64_t signals, records, lost, ignored, truncated;
+	_Atomic uint64_t unsampled, threads, unarmed;
+};
+
+struct state {
+	uint64_t magic, size;
+	struct state_options options; /* the launcher's */
+	_Atomic uint64_t pid;
+	_Atomic int64_t time_ns;   /* since the epoch, when it began */
+	_Atomic uint64_t clock_ns; /* the same on CLOCK_MONOTONIC */
+	_Atomic uint64_t end_ns;   /* on that clock; 0: it goes on */
+	struct state_cpu cpu;
+	struct ring_shared ring;
+	struct module_log modules;
+	struct label_table labels;
+	_Alignas(4096) _Atomic uint64_t ring_words[STATE_RING_WORDS];
+	_Atomic uint64_t ring_tags[STATE_RING_TAGS];
+};
+
+/* The process's own; NULL before sampler_init(). */
+extern struct state *sampler_state;
+
+/* Makes a private state where there is none yet. False: out of memory. */
+bool sampler_init(struct prof_error *err);
+
+/* Uses this one, which is zero but for the options. Before any init. */
+void sampler_adopt(struct state *s);
+
+/* CLOCK_MONOTONIC in nanoseconds. [signal-safe] */
+uint64_t sampler_now(void);
+
+/* A random number of 64 bits. [signal-safe] */
+uint64_t sampler_random(void);
+
+#endif

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sampler/threads.h"
+
+#include <fcntl.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static struct thread threads[THREADS_MAX];
+static _Thread_local uint32_t my_tid;
+
+static uint32_t home(uint32_t tid)
+{
+	return tid * 2654435761u >> 18;
+}
+
+struct thread *threads_at(uint32_t i)
+{
+	return &threads[i];
+}
+
+struct thread *threads_find(uint32_t tid)
+{
+	uint32_t i, at = home(tid);
+
+	for (i = 0; i < THREADS_PROBES; i++, at++) {
+		struct thread *t = &threads[at % THREADS_MAX];
+
+		if (atomic_load_explicit(&t->tid, memory_order_acquire) == tid)
+			return t;
+	}
+	return NULL;
+}
+
+struct thread *threads_claim(uint32_t tid, bool *is_known)
+{
+	uint32_t i, at = home(tid);
+
+	*is_known = threads_find(tid) != NULL;
+	for (i = 0; !*is_known && i < THREADS_PROBES; i++, at++) {
+		struct thread *t = &threads[at % THREADS_MAX];
+		uint32_t none = THREAD_FREE;
+
+		if (!atomic_compare_exchange_strong(&t->phase, &none,
+		                                    THREAD_CLAIMED))
+			continue;
+		atomic_store(&t->tid, tid);
+		/* Another may have claimed for the same thread: the first row
+		   in the order of the search is the one that stays. */
+		if (threads_find(tid) == t)
+			return t;
+		threads_free(t);
+		*is_known = true;
+	}
+	return NULL;
+}
+
+uint32_t threads_my_tid(void)
+{
+	if (my_tid == 0)
+		my_tid = (uint32_t)syscall(SYS_gettid);
+	return my_tid;
+}
+
+struct thread *threads_self(void)
+{
+	return threads_find(threads_my_tid());
+}
+
+bool threads_begin_end(struct thread *t)
+{
+	uint32_t armed = THREAD_ARMED;
+
+	return atomic_compare_exchange_strong(&t->phase, &armed,
+	                                      THREAD_ENDING);
+}
+
+void threads_free(struct thread *t)
+{
+	atomic_store(&t->tid, 0);
+	t->start_routine = 0;
+	atomic_store(&t->accounted_ns, 0);
+	atomic_store(&t->phase, THREAD_FREE);
+}
+
+void threads_after_fork(void)
+{
+	size_t i;
+
+	my_tid = 0;
+	for (i = 0; i < THREADS_MAX; i++)
+		if (atomic_load(&threads[i].phase) != THREAD_FREE)
+			threads_free(&threads[i]);
+}
+
+struct linux_dirent64 {
+	uint64_t d_ino;
+	int64_t d_off;
+	uint16_t d_reclen;
+	uint8_t d_type;
+	char d_name[];
+};
+
+bool threads_each_tid(void (*f)(uint32_t tid, void *ctx), void *ctx)
+{
+	_Alignas(8) char buf[1024];
+	long n, at;
+	int fd = (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/task",
+	                      O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return false;
+	while ((n = syscall(SYS_getdents64, fd, buf, sizeof(buf))) > 0) {
+		for (at = 0; at < n;) {
+			const struct linux_dirent64 *d =
+				(const void *)(buf + at);
+			const char *p = d->d_name;
+			uint32_t tid = 0;
+
+			while (*p >= '0' && *p <= '9')
+				tid = tid * 10 + (uint32_t)(*p++ - '0');
+			if (tid != 0 && *p == '\0')
+				f(tid, ctx);
+			at += d->d_reclen;
+		}
+	}
+	syscall(SYS_close, fd);
+	return true;
+}
