@@ -143,7 +143,11 @@ struct prof_recorder {
 	void *ctx;
 };
 
-/* Tells a recorder the /proc/PID/maps text[size], executable mappings only. */
+/*
+ * Tells a recorder the /proc/PID/maps text[size], executable mappings only.
+ * Lines that are none are passed over, as Go does; PROF_CORRUPT where all
+ * are.
+ */
 PROF_API enum prof_status prof_record_maps(const struct prof_recorder *r,
                                            uint64_t time, const char *text,
                                            size_t size,

@@ -12,6 +12,8 @@
 
 #define MAX_TAG_LABELS 256
 
+static const char hex_digits[] = "0123456789abcdef";
+
 /* A walk over a line; failed is sticky. */
 struct json {
 	const char *p, *end;
@@ -52,15 +54,14 @@ static uint32_t json_hex4(struct json *j)
 	uint32_t n = 0;
 
 	for (int i = 0; i < 4; i++) {
-		const char *digits = "0123456789abcdef";
 		const char c = j->p < j->end ? *j->p++ : 'x';
-		const char *at = c ? strchr(digits, c | 0x20) : NULL;
+		const char *at = c ? strchr(hex_digits, c | 0x20) : NULL;
 
 		if (!at || (c < '0')) {
 			j->failed = true;
 			return 0;
 		}
-		n = n << 4 | (uint32_t)(at - digits);
+		n = n << 4 | (uint32_t)(at - hex_digits);
 	}
 	return n;
 }
@@ -171,21 +172,24 @@ static size_t json_labels(struct json *j, char *text,
 
 /* ---- Lines ---- */
 
+/* 0x and 1 to 16 digits. */
 static bool parse_number(const char **p, const char *end, uint64_t *out)
 {
-	const char *at = *p;
+	const char *const digits = *p + 2;
+	const char *at;
 	uint64_t n = 0;
 
-	if (end - at < 3 || at[0] != '0' || at[1] != 'x')
+	if (end - *p < 3 || (*p)[0] != '0' || (*p)[1] != 'x')
 		return false;
-	for (at += 2; at < end && at - *p <= 18; at++) {
-		const char *digits = "0123456789abcdef";
-		const char *digit = *at ? strchr(digits, *at) : NULL;
+	for (at = digits; at < end; at++) {
+		const char *digit = *at ? strchr(hex_digits, *at) : NULL;
 
 		if (!digit)
 			break;
-		n = n << 4 | (uint64_t)(digit - digits);
+		n = n << 4 | (uint64_t)(digit - hex_digits);
 	}
+	if (at == digits || at - digits > 16)
+		return false;
 	*p = at;
 	*out = n;
 	return true;

@@ -2,7 +2,8 @@
 /*
  * /proc/PID/maps: the lines of executable mappings, by Go's rules (those of
  * runtime/pprof parseProcSelfMaps): " (deleted)" is cut off, mappings without
- * a file and a name are left out, [vdso] and [vsyscall] are kept.
+ * a file and a name are left out, [vdso] and [vsyscall] are kept. Lines that
+ * belong to no maps file are passed over; a text of nothing else is an error.
  */
 #include <profile/raw.h>
 
@@ -105,7 +106,8 @@ enum prof_status prof_record_maps(const struct prof_recorder *r, uint64_t time,
                                   struct prof_error *err)
 {
 	const char *const end = text + size;
-	uint64_t line = 1;
+	uint64_t line = 1, first_bad = 0;
+	bool has_good = false;
 
 	for (; text < end; line++) {
 		const char *newline = memchr(text, '\n', (size_t)(end - text));
@@ -116,12 +118,15 @@ enum prof_status prof_record_maps(const struct prof_recorder *r, uint64_t time,
 		take_blanks(&c);
 		if (c.p < c.end && parse_line(&c, &m))
 			status = r->mapping(r->ctx, time, &m, err);
-		if (c.failed)
-			return error_at_line(err, PROF_CORRUPT, line,
-			                     "this is no line of /proc/PID/maps");
 		if (status != PROF_OK)
 			return status;
+		if (c.failed && !first_bad)
+			first_bad = line;
+		has_good = has_good || !c.failed;
 		text = newline ? newline + 1 : end;
 	}
+	if (first_bad && !has_good)
+		return error_at_line(err, PROF_CORRUPT, first_bad,
+		                     "this is no line of /proc/PID/maps");
 	return PROF_OK;
 }
