@@ -73,7 +73,6 @@ struct reader {
 	struct pending pending[INTERN_BATCH];
 	VEC(int64_t) pending_values; /* n_columns for each */
 	size_t n_pending;
-	uint32_t max_depth;
 	VEC(uint32_t) samples; /* by stack id: the sample and 1; 0: none yet */
 
 	uint64_t n_stacks, n_malformed, first_malformed;
@@ -504,7 +503,7 @@ static enum prof_status flush(struct reader *c)
 		stacks[i] = (struct prof_str){
 			(const char *)c->packed.data + c->pending[i].begin,
 			c->pending[i].size };
-	if (n && !builder_stacks(c->b, stacks, ids, n, c->max_depth))
+	if (n && !builder_stacks(c->b, stacks, ids, n))
 		return builder_failed(c, c->pending[n - 1].line);
 	for (size_t i = 0; i < n; i++) {
 		const int64_t *const values =
@@ -540,8 +539,6 @@ static enum prof_status put_stack(struct reader *c)
 	for (size_t i = c->frames.n; i > 0; i--)
 		if (c->frames.data[i - 1].location)
 			to = varint_put(to, c->frames.data[i - 1].location);
-	if (c->frames.n > c->max_depth)
-		c->max_depth = (uint32_t)c->frames.n;
 	stack->begin = c->packed.n;
 	stack->size = (size_t)(to - c->packed.data) - c->packed.n;
 	stack->line = c->n_lines;

@@ -28,6 +28,7 @@ struct text_writer {
 	struct output *out;
 	struct prof_error *err;
 	const struct prof_allocator *a;
+	size_t max_depth;
 	uint32_t *stack;           /* [max_depth] */
 	struct prof_label *labels; /* [max_labels] */
 	VEC(char) scratch;
@@ -282,7 +283,7 @@ static bool put_labels(struct text_writer *c, size_t n, enum label_type type)
 static bool put_sample(struct text_writer *c, const struct prof_sample *s)
 {
 	const size_t depth = prof_get_stack(c->p, s->stack, c->stack,
-	                                    c->p->max_depth);
+	                                    c->max_depth);
 	const size_t n_labels = prof_get_label_set(c->p, s->label_set,
 	                                           c->labels,
 	                                           c->p->max_labels);
@@ -380,8 +381,9 @@ static enum prof_status text_write(const struct prof_profile *p,
                                    struct prof_error *err)
 {
 	struct text_writer c = { .p = p, .out = &w->out, .err = err,
-	                         .a = &w->allocator };
-	const size_t depth = (size_t)p->max_depth + 1;
+	                         .a = &w->allocator,
+	                         .max_depth = prof_max_stack_depth(p) };
+	const size_t depth = c.max_depth + 1;
 	const size_t n_labels = (size_t)p->max_labels + 1;
 	enum prof_status status;
 

@@ -447,13 +447,11 @@ uint32_t prof_add_stack(struct prof_builder *b, const uint32_t *locations,
 }
 
 bool builder_stacks(struct prof_builder *b, const struct prof_str *packed,
-                    uint32_t *ids, size_t n, uint32_t depth)
+                    uint32_t *ids, size_t n)
 {
 	if (b->status != PROF_OK)
 		return false;
 	b->max_location = prof_n_locations(b->profile);
-	if (depth > b->profile->max_depth)
-		b->profile->max_depth = depth;
 	return intern_batch(&b->stacks, packed, ids, n, &b->allocator) ||
 		fail_to_grow(b, "stacks", b->profile->stacks.bytes.n);
 }

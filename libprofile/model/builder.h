@@ -45,11 +45,11 @@ bool builder_strings(struct prof_builder *b, const struct prof_str *strings,
                      uint32_t *ids, size_t n);
 
 /*
- * Interns n packed stacks of locations that are there, none of them of more
- * than depth frames. False: a failure, which sticks.
+ * Interns n packed stacks of locations that are there. False: a failure,
+ * which sticks.
  */
 bool builder_stacks(struct prof_builder *b, const struct prof_str *packed,
-                    uint32_t *ids, size_t n, uint32_t depth);
+                    uint32_t *ids, size_t n);
 
 /*
  * Adds values to those of a sample, all of them or none: PROF_OVERFLOW, which
