@@ -13,7 +13,7 @@
 
 #include "base/varint.h"
 #include "report/labels.h"
-#include "report/measure.h"
+#include "base/measure.h"
 
 #include <math.h>
 #include <stdlib.h>

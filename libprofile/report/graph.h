@@ -11,7 +11,7 @@
  */
 
 #include "report/frames.h"
-#include "report/measure.h"
+#include "base/measure.h"
 
 #define GRAPH_NONE UINT32_MAX
 

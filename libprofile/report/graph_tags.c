@@ -10,7 +10,7 @@
 
 #include "report/graph.h"
 #include "report/labels.h"
-#include "report/measure.h"
+#include "base/measure.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -12,7 +12,7 @@
 #include "base/output.h"
 #include "report/graph.h"
 #include "report/labels.h"
-#include "report/measure.h"
+#include "base/measure.h"
 
 struct reporting {
 	const struct prof_profile *p;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "report/frames.h"
-#include "report/measure.h"
+#include "base/measure.h"
 #include "report/shorten.h"
 
 #include <check.h>

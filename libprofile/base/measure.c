@@ -6,7 +6,7 @@
  * has none, and its users read "90s".
  */
 
-#include "report/measure.h"
+#include "base/measure.h"
 
 #include <ctype.h>
 #include <inttypes.h>

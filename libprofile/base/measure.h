@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef REPORT_MEASURE_H
-#define REPORT_MEASURE_H
+#ifndef BASE_MEASURE_H
+#define BASE_MEASURE_H
 
 /*
  * Values as text: units of memory, time and work, and percentages.
