@@ -115,7 +115,7 @@ const struct cli_option write_any_options[] = {
 	{ .name = "uncompressed", .type = CLI_FLAG, WRITE(uncompressed),
 	  .help = "do not compress" },
 	{ .name = "level", .arg = "N", .type = CLI_COUNT32, WRITE(level),
-	  .max = 12, .help = "of gzip, 1 (fast) to 12 (small) (6)" },
+	  .max = 12, .help = "of gzip, 1 (fast) to 12 (small) (1)" },
 	{ 0 }
 };
 

@@ -153,7 +153,7 @@ struct prof_write_options {
 
 	bool gzip;         /* compress formats that are plain by custom too */
 	bool uncompressed; /* do not compress those that are not */
-	uint32_t level;    /* of gzip, 1 to 12; 0: 6 */
+	uint32_t level;    /* of gzip, 1 to 12; 0: 1 */
 
 	/* pprof */
 	bool keep_order; /* samples and ids as they are; else canonical order */
@@ -201,8 +201,10 @@ PROF_API void prof_recorder_free(struct prof_recorder *recorder);
 /* ---- Memory that is used again ---- */
 
 /*
- * An allocator that keeps what is freed for the next request of its size
- * class: for reading one profile after another. Not thread-safe.
+ * An allocator that keeps what is freed for the next request: for reading one
+ * profile after another. It reserves 192 GiB of addresses (no memory); NULL
+ * where the system does not allow that, and then the default allocator does.
+ * What was allocated with it must be freed before it. Not thread-safe.
  */
 PROF_API struct prof_allocator *prof_recycler_new(void);
 PROF_API void prof_recycler_free(struct prof_allocator *recycler);

@@ -25,7 +25,9 @@ static const struct format *const formats[] = {
 
 #define N_FORMATS (sizeof(formats) / sizeof(formats[0]))
 #define PROBE_SIZE 512
-#define DEFAULT_GZIP_LEVEL 6
+/* In canonical order this is a third smaller than others' level 6 is without,
+   at a quarter of the time; our level 6 saves another 4 %. */
+#define DEFAULT_GZIP_LEVEL 1
 #define MEMORY_BASE (UINT64_C(64) << 20)
 
 const struct prof_format_info *prof_format_info(size_t i)

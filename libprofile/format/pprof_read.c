@@ -55,7 +55,6 @@ struct pprof_reader {
 	size_t label_set_ends[INTERN_BATCH]; /* in labels */
 	VEC(unsigned char) ids;    /* stacks that are not taken as they are */
 	VEC(unsigned char) labels; /* label sets, packed */
-	VEC(struct prof_line) lines; /* of the location being read */
 };
 
 /* ---- Failing ---- */
@@ -525,23 +524,30 @@ static bool take_line_field(struct pprof_reader *g, void *message,
 	}
 }
 
-static bool take_line(struct pprof_reader *g, const struct field *f)
+/* Lines go where they will be: behind those of the profile. */
+static bool take_line(struct pprof_reader *g, const struct field *f,
+                      uint32_t n_lines)
 {
 	struct prof_line line = { 0 };
+	struct prof_line *to;
 
 	if (f->type != WIRE_BYTES)
 		return false;
 	if (!read_message(g, f->bytes, f->bytes + f->value, take_line_field,
 	                  &line, "line"))
 		return false;
-	if (!vec_reserve(&g->lines, 1, g->a))
+	if (!vec_reserve(&g->p->lines, (size_t)n_lines + 1, g->a))
 		return fail_nomem(g);
-	vec_put(&g->lines, line);
+	/* Field by field: a copy of what was only just written stalls. */
+	to = &g->p->lines.data[g->p->lines.n + n_lines];
+	to->function = line.function;
+	to->line = line.line;
+	to->column = line.column;
 	return true;
 }
 
 struct location_message {
-	uint32_t id;
+	uint32_t id, n_lines;
 	struct row_location row;
 };
 
@@ -558,7 +564,7 @@ static bool take_location_field(struct pprof_reader *g, void *message,
 	case LOCATION_ADDRESS:
 		return take_number(f, &m->row.address);
 	case LOCATION_LINE:
-		return take_line(g, f);
+		return take_line(g, f, m->n_lines++);
 	case LOCATION_IS_FOLDED:
 		return take_flag(f, &m->row.first_line, LOCATION_FOLDED);
 	default:
@@ -571,11 +577,11 @@ static bool read_location(struct pprof_reader *g, const unsigned char *p,
 {
 	struct location_message m = { 0 };
 
-	g->lines.n = 0;
 	return read_message(g, p, end, take_location_field, &m, "location") &&
 		add_id(g, &g->locations, m.id, p, "location") &&
-		(builder_append_location(g->b, &m.row, g->lines.data,
-		                         g->lines.n) || add_failed(g));
+		(builder_append_location(g->b, &m.row, m.n_lines ?
+		                         g->p->lines.data + g->p->lines.n :
+		                         NULL, m.n_lines) || add_failed(g));
 }
 
 struct function_message {
@@ -1067,7 +1073,6 @@ enum prof_status pprof_read(struct format_reading *r, struct prof_builder *b,
 	large_ids_release(&g.large, g.a);
 	vec_release(&g.ids, g.a);
 	vec_release(&g.labels, g.a);
-	vec_release(&g.lines, g.a);
 	return g.status;
 }
 

@@ -206,13 +206,20 @@ uint32_t builder_append_function(struct prof_builder *b,
                                  const struct row_function *row)
 {
 	struct prof_profile *p = b->profile;
+	struct row_function *to;
 
 	if (b->status != PROF_OK)
 		return 0;
 	if (p->functions.n >= UINT32_MAX / 2 ||
 	    !vec_reserve(&p->functions, 1, &b->allocator))
 		return fail_to_grow(b, "functions", p->functions.n);
-	vec_put(&p->functions, *row);
+	/* Field by field: the row was written a moment ago, and a copy of it
+	   would stall. */
+	to = &p->functions.data[p->functions.n++];
+	to->name = row->name;
+	to->system_name = row->system_name;
+	to->filename = row->filename;
+	to->start_line = row->start_line;
 	return (uint32_t)(p->functions.n - 1);
 }
 
@@ -258,7 +265,7 @@ uint32_t builder_append_location(struct prof_builder *b,
 		.first_line = (uint32_t)p->lines.n |
 			(row->first_line & LOCATION_FOLDED),
 	};
-	if (n)
+	if (n && lines != p->lines.data + p->lines.n)
 		memcpy(p->lines.data + p->lines.n, lines, n * sizeof(*lines));
 	p->lines.n += n;
 	vec_put(&p->locations,

@@ -63,7 +63,11 @@ uint32_t builder_append_function(struct prof_builder *b,
                                  const struct row_function *row);
 uint32_t builder_append_mapping(struct prof_builder *b,
                                 const struct row_mapping *row);
-/* lines[n] of the location; row.first_line's flag is kept, the rest set. */
+/*
+ * lines[n] of the location; row.first_line's flag is kept, the rest set. They
+ * may stand behind the lines of the profile already, where they will be: to
+ * copy what was only just written stalls the processor (80 ns a location).
+ */
 uint32_t builder_append_location(struct prof_builder *b,
                                  const struct row_location *row,
                                  const struct prof_line *lines, size_t n);
