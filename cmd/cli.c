@@ -5,7 +5,7 @@
  * tables from ours and does the rest: converting arguments, and messages
  * that say what would have been right.
  *
- * getopt keeps its place in globals of libc, hence one call a process.
+ * getopt keeps its place in globals of libc, hence one call at a time.
  */
 #include "cli.h"
 
@@ -369,6 +369,7 @@ static int parse(const struct parser *p, int argc, char **argv)
 	int code, result = CLI_CONTINUE;
 
 	opterr = 0;
+	optind = 0; /* from the start, whoever has parsed before */
 	while (result == CLI_CONTINUE &&
 	       (code = getopt_long(argc, argv, p->letters, p->longs, NULL)) !=
 	       -1) {
