@@ -16,6 +16,7 @@
 #include <stdbool.h>
 
 #define SMALL 12 /* items: measured flat between 8 and 20 */
+#define AHEAD 8  /* keys that are asked for before they are read */
 
 struct sorting {
 	const struct sort_sequence *sequence;
@@ -31,8 +32,11 @@ static void load_keys(const struct sorting *s, const struct range *r)
 {
 	const struct sort_sequence *q = s->sequence;
 
-	for (size_t i = 0; i < r->n; i++)
+	for (size_t i = 0; i < r->n; i++) {
+		if (q->prefetch && i + AHEAD < r->n)
+			q->prefetch(q->ctx, r->items[i + AHEAD].id, r->depth);
 		r->items[i].key = q->key(q->ctx, r->items[i].id, r->depth);
+	}
 }
 
 static uint64_t random_key(struct sorting *s, const struct range *r)

@@ -22,6 +22,8 @@ struct sort_item {
  */
 struct sort_sequence {
 	uint64_t (*key)(const void *ctx, uint32_t id, size_t depth);
+	/* Asks for the memory that key() will read; NULL: it is at hand. */
+	void (*prefetch)(const void *ctx, uint32_t id, size_t depth);
 	const void *ctx;
 };
 

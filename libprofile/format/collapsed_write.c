@@ -541,7 +541,7 @@ static uint64_t stack_key(const void *ctx, uint32_t i, size_t depth)
 static enum prof_status rank_forms(struct writer *c)
 {
 	const uint32_t n = 2 * byte_table_n(&c->text_bytes);
-	const struct sort_sequence by_text = { form_key, c };
+	const struct sort_sequence by_text = { .key = form_key, .ctx = c };
 	struct sort_item *forms;
 	uint32_t *ranks;
 
@@ -568,7 +568,7 @@ static enum prof_status rank_forms(struct writer *c)
 
 static enum prof_status sort_stacks(struct writer *c)
 {
-	const struct sort_sequence by_rank = { stack_key, c };
+	const struct sort_sequence by_rank = { .key = stack_key, .ctx = c };
 	const size_t n = c->stacks.n;
 
 	if (n == 0)

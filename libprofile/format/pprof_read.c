@@ -284,7 +284,8 @@ static bool take_location_ids(struct pprof_reader *g, struct span *stack,
 		return false;
 	if (stack->size)
 		return append_ids(g, stack, f->bytes, (size_t)f->value);
-	*stack = (struct span){ f->bytes, 0, (size_t)f->value };
+	stack->bytes = f->bytes;
+	stack->size = (size_t)f->value;
 	return true;
 }
 
@@ -409,15 +410,16 @@ static bool read_sample(struct pprof_reader *g, const unsigned char *p,
 {
 	const unsigned char *const begin = p;
 	const size_t values_before = g->p->values.n;
-	struct span stack = { 0 };
+	struct span *const stack = &g->stacks[g->n_batch];
 	uint32_t n_labels = 0;
 	struct field f;
 
+	*stack = (struct span){ 0 };
 	while (p < end) {
 		const unsigned char *const at = p;
 
 		p = next_field(p, end, &f);
-		if (!p || !take_sample_field(g, &stack, &n_labels, &f))
+		if (!p || !take_sample_field(g, stack, &n_labels, &f))
 			return fail_in(g, at, p ? "field of the wrong type" :
 			               "malformed field", "sample");
 	}
@@ -425,7 +427,6 @@ static bool read_sample(struct pprof_reader *g, const unsigned char *p,
 		return false;
 	if (n_labels > g->p->max_labels)
 		g->p->max_labels = n_labels;
-	g->stacks[g->n_batch] = stack;
 	g->label_set_ends[g->n_batch] = g->labels.n;
 	return ++g->n_batch < INTERN_BATCH || flush_batch(g);
 }

@@ -13,6 +13,7 @@
  */
 #include "model/order.h"
 
+#include "base/sort.h"
 #include "base/varint.h"
 
 #include <stdlib.h>
@@ -148,20 +149,88 @@ static enum prof_status rank_locations(struct canonical_order *o,
 
 /* ---- Stacks with ranks for ids ---- */
 
-/* The ids of a stack as ranks; to has 4 bytes for each byte of it. */
-static unsigned char *put_ranks(unsigned char *to, struct prof_str stack,
-                                const uint32_t *packed_rank)
+/* A stack on its way from ids to ranks. */
+struct packing {
+	const unsigned char *from, *end;
+	unsigned char *to;
+};
+
+static inline void pack_next(struct packing *k, const uint32_t *packed_rank)
 {
-	const unsigned char *from = (const unsigned char *)stack.ptr;
-	const unsigned char *const end = from + stack.len;
+	uint32_t id;
 
-	while (from < end) {
-		uint32_t id;
+	k->from = varint_get_known(k->from, &id);
+	k->to = varint_put_packed(k->to, packed_rank[id]);
+}
 
-		from = varint_get_known(from, &id);
-		to = varint_put_packed(to, packed_rank[id]);
+/*
+ * Two stacks at a time: where an id ends is known only when it is decoded, so
+ * that the ids of one stack wait for each other, but not for those of another
+ * (12 instead of 20 ms for 4.2 million). Each `to` has 4 bytes for each byte
+ * of its stack, and 4.
+ */
+static void pack_pair(struct packing *a, struct packing *b,
+                      const uint32_t *packed_rank)
+{
+	struct packing x = *a, y = *b;
+
+	while (x.from < x.end && y.from < y.end) {
+		pack_next(&x, packed_rank);
+		pack_next(&y, packed_rank);
 	}
-	return to;
+	while (x.from < x.end)
+		pack_next(&x, packed_rank);
+	while (y.from < y.end)
+		pack_next(&y, packed_rank);
+	*a = x;
+	*b = y;
+}
+
+static struct packing packing_of(const struct byte_table *stacks, uint32_t i,
+                                 unsigned char *to)
+{
+	const struct prof_str s = byte_table_get(stacks, i);
+	const unsigned char *const from = (const unsigned char *)s.ptr;
+
+	return (struct packing){ from, from + s.len, to };
+}
+
+static void end_stack(struct byte_table *to, unsigned char *end)
+{
+	*end++ = '\0';
+	to->bytes.n = (size_t)(end - to->bytes.data);
+	vec_put(&to->offsets, (uint32_t)to->bytes.n);
+}
+
+/* Stacks i and i + 1 (where there is one) behind what `to` has. */
+static bool pack_two(struct byte_table *to, const struct byte_table *stacks,
+                     uint32_t i, const uint32_t *packed_rank,
+                     const struct prof_allocator *a)
+{
+	const bool has_second = i + 1 < byte_table_n(stacks);
+	const size_t first = (size_t)byte_table_get(stacks, i).len * 4 + 8;
+	const size_t second = has_second ?
+		(size_t)byte_table_get(stacks, i + 1).len * 4 + 8 : 0;
+	const size_t room = first + second + BYTE_TABLE_BACK;
+	struct packing x, y = { 0 };
+	unsigned char *begin;
+
+	if (room > UINT32_MAX - to->bytes.n || !vec_reserve(&to->bytes, room, a))
+		return false;
+	/* The second one where it cannot be in the way of the first. */
+	begin = to->bytes.data + to->bytes.n;
+	x = packing_of(stacks, i, begin);
+	if (has_second)
+		y = packing_of(stacks, i + 1, begin + first);
+	pack_pair(&x, &y, packed_rank);
+	end_stack(to, x.to);
+	if (has_second) {
+		const size_t size = (size_t)(y.to - (begin + first));
+
+		memmove(x.to + 1, begin + first, size);
+		end_stack(to, x.to + 1 + size);
+	}
+	return true;
 }
 
 static enum prof_status pack_stacks(struct canonical_order *o,
@@ -175,19 +244,9 @@ static enum prof_status pack_stacks(struct canonical_order *o,
 	if (!byte_table_begin(to, a) || !vec_reserve(&to->offsets, n, a) ||
 	    !vec_reserve(&to->bytes, p->stacks.bytes.n, a))
 		return PROF_NOMEM;
-	for (uint32_t i = 1; i < n; i++) {
-		const struct prof_str s = byte_table_get(&p->stacks, i);
-		const size_t room = (size_t)s.len * 4 + BYTE_TABLE_BACK;
-		unsigned char *at;
-
-		if (room > UINT32_MAX - to->bytes.n ||
-		    !vec_reserve(&to->bytes, room, a))
+	for (uint32_t i = 1; i < n; i += 2)
+		if (!pack_two(to, &p->stacks, i, packed_rank, a))
 			return PROF_NOMEM;
-		at = put_ranks(to->bytes.data + to->bytes.n, s, packed_rank);
-		*at++ = '\0';
-		to->bytes.n = (size_t)(at - to->bytes.data);
-		vec_put(&to->offsets, (uint32_t)to->bytes.n);
-	}
 	return PROF_OK;
 }
 
@@ -216,18 +275,13 @@ static enum prof_status pack_ranks(struct canonical_order *o,
 
 /* ---- Sorting stacks ---- */
 
-struct sort_item {
-	uint64_t key; /* eight bytes of the stack, from the root on */
-	uint32_t stack;
-};
-
 /* Bytes [8 * depth, 8 * depth + 8) of a stack counted from its end. */
-static uint64_t key_at(const struct byte_table *t, uint32_t stack,
-                       uint32_t depth)
+static uint64_t key_at(const void *ctx, uint32_t stack, size_t depth)
 {
+	const struct byte_table *t = ctx;
 	const uint32_t begin = t->offsets.data[stack];
-	const uint32_t size = t->offsets.data[stack + 1] - begin - 1;
-	const uint64_t used = (uint64_t)depth * 8;
+	const size_t size = t->offsets.data[stack + 1] - begin - 1;
+	const size_t used = depth * 8;
 	uint64_t key = 0;
 
 	if (used >= size)
@@ -239,130 +293,19 @@ static uint64_t key_at(const struct byte_table *t, uint32_t stack,
 #endif
 		return key;
 	}
-	for (uint32_t i = 0; i < size - used; i++)
+	for (size_t i = 0; i < size - used; i++)
 		key |= (uint64_t)t->bytes.data[begin + i] <<
 			(8 * (8 - (size - used) + i));
 	return key;
 }
 
-static void swap_items(struct sort_item *a, struct sort_item *b)
+static void prefetch_stack(const void *ctx, uint32_t stack, size_t depth)
 {
-	const struct sort_item t = *a;
+	const struct byte_table *t = ctx;
+	const size_t end = t->offsets.data[stack + 1];
 
-	*a = *b;
-	*b = t;
-}
-
-static int compare_from(const struct byte_table *t, const struct sort_item *a,
-                        const struct sort_item *b, uint32_t depth)
-{
-	uint64_t x = a->key, y = b->key;
-
-	/* A zero byte at the end of a key is the end of the stack. */
-	while (x == y && (x & 0xff)) {
-		depth++;
-		x = key_at(t, a->stack, depth);
-		y = key_at(t, b->stack, depth);
-	}
-	return compare_u64(x, y);
-}
-
-static void insertion_sort(const struct byte_table *t, struct sort_item *items,
-                           size_t n, uint32_t depth)
-{
-	for (size_t i = 1; i < n; i++)
-		for (size_t k = i; k > 0 && compare_from(t, &items[k - 1],
-		                                         &items[k], depth) > 0;
-		     k--)
-			swap_items(&items[k - 1], &items[k]);
-}
-
-static uint64_t median(uint64_t a, uint64_t b, uint64_t c)
-{
-	if (a > b)
-		return b > c ? b : a < c ? a : c;
-	return a > c ? a : b < c ? b : c;
-}
-
-static uint64_t choose_pivot(const struct sort_item *items, size_t n)
-{
-	const size_t eighth = n / 8;
-	const struct sort_item *const middle = items + n / 2;
-	const struct sort_item *const last = items + n - 1;
-
-	if (n < 64)
-		return median(items->key, middle->key, last->key);
-	return median(median(items[0].key, items[eighth].key,
-	                     items[2 * eighth].key),
-	              median(middle[-(ptrdiff_t)eighth].key, middle->key,
-	                     middle[eighth].key),
-	              median(last[-2 * (ptrdiff_t)eighth].key,
-	                     last[-(ptrdiff_t)eighth].key, last->key));
-}
-
-/* The part of items that a step of the sort is about. */
-struct sort_part {
-	struct sort_item *items;
-	size_t n;
-	uint32_t depth;
-};
-
-/* Splits by the pivot's key: less, equal and greater. */
-static void partition(const struct sort_part *part, struct sort_part out[3])
-{
-	struct sort_item *const items = part->items;
-	const uint64_t pivot = choose_pivot(items, part->n);
-	size_t less = 0, i = 0, greater = part->n;
-
-	while (i < greater) {
-		if (items[i].key < pivot)
-			swap_items(&items[less++], &items[i++]);
-		else if (items[i].key > pivot)
-			swap_items(&items[i], &items[--greater]);
-		else
-			i++;
-	}
-	out[0] = (struct sort_part){ items, less, part->depth };
-	out[1] = (struct sort_part){ items + less, greater - less,
-	                             part->depth + 1 };
-	out[2] = (struct sort_part){ items + greater, part->n - greater,
-	                             part->depth };
-}
-
-static void order_by_size(struct sort_part parts[3])
-{
-	for (int i = 0; i < 2; i++)
-		for (int k = 0; k < 2 - i; k++)
-			if (parts[k].n > parts[k + 1].n) {
-				const struct sort_part t = parts[k];
-
-				parts[k] = parts[k + 1];
-				parts[k + 1] = t;
-			}
-}
-
-/*
- * Multikey quicksort with the key of the current depth kept in the item. The
- * smaller parts recurse and the largest goes on here, so the recursion is no
- * deeper than log2(n), however deep the stacks are.
- */
-static void sort_stacks(const struct byte_table *t, struct sort_part part)
-{
-	struct sort_part parts[3];
-
-	while (part.n > 16) {
-		partition(&part, parts);
-		if (parts[1].n && !(parts[1].items->key & 0xff))
-			parts[1].n = 0; /* they have ended: one of a kind */
-		for (size_t i = 0; i < parts[1].n; i++)
-			parts[1].items[i].key = key_at(
-				t, parts[1].items[i].stack, parts[1].depth);
-		order_by_size(parts);
-		sort_stacks(t, parts[0]);
-		sort_stacks(t, parts[1]);
-		part = parts[2];
-	}
-	insertion_sort(t, part.items, part.n, part.depth);
+	__builtin_prefetch(t->bytes.data + (end > depth * 8 ?
+	                                    end - depth * 8 : 0));
 }
 
 /* The place of each stack in the order; the empty stack is 0. */
@@ -371,16 +314,18 @@ static enum prof_status rank_stacks(uint32_t *rank,
                                     const struct prof_allocator *a)
 {
 	const uint32_t n = byte_table_n(&o->stacks);
+	const struct sort_sequence from_root = { key_at, prefetch_stack,
+	                                         &o->stacks };
 	struct sort_item *items = mem_zeroed(a, n, sizeof(*items));
 
 	if (!items)
 		return PROF_NOMEM;
 	for (uint32_t i = 1; i < n; i++)
-		items[i - 1] = (struct sort_item){ key_at(&o->stacks, i, 0), i };
-	sort_stacks(&o->stacks, (struct sort_part){ items, n - 1, 0 });
+		items[i - 1].id = i;
+	sort_by_sequence(items, n - 1, &from_root);
 	rank[0] = 0;
 	for (uint32_t i = 1; i < n; i++)
-		rank[items[i - 1].stack] = i;
+		rank[items[i - 1].id] = i;
 	mem_free(a, items, n * sizeof(*items));
 	return PROF_OK;
 }
