@@ -435,9 +435,7 @@ START_TEST(kept_order)
 	struct prof_profile *back = read_profile(file, &PROF_OPTIONS(
 		prof_read_options, .format = "pprof"));
 
-	assert_same_profile(back, p, 0, c->name);
-	ck_assert_uint_eq(prof_n_locations(back), prof_n_locations(p));
-	ck_assert_uint_eq(prof_n_functions(back), prof_n_functions(p));
+	assert_same_profile(back, p, TEXT_TABLES, c->name);
 	prof_profile_free(p);
 	prof_profile_free(back);
 	free(wire.data);
