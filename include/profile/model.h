@@ -298,7 +298,8 @@ prof_from_count(struct prof_profile **out, const struct prof_count_profile *c,
  * inuse_objects/count and inuse_space/bytes, a numeric label "bytes" (the
  * mean block size) on each sample, period type space/bytes and period rate;
  * the caller frees it. Samples are in the order of recs. PROF_NOMEM;
- * PROF_INVALID for a record that freed more than it allocated.
+ * PROF_INVALID for a record that freed more than it allocated or has a
+ * negative number.
  */
 PROF_API enum prof_status prof_from_mem(struct prof_profile **out,
                                         const struct prof_mem_record *recs,

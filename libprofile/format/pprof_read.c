@@ -49,6 +49,11 @@ struct pprof_reader {
 	size_t width;        /* values of a sample; from the first one */
 	bool has_time;
 
+	/* Salvage. */
+	bool is_damaged;
+	uint64_t damaged_at, n_dropped; /* bytes */
+	uint64_t n_stand_ins;           /* rows made up for lost ones */
+
 	/* The batch. */
 	size_t n_batch;
 	struct span stacks[INTERN_BATCH];
@@ -95,6 +100,11 @@ struct field {
 	uint64_t value;             /* of a varint or fixed; size of bytes */
 	const unsigned char *bytes; /* of WIRE_BYTES */
 };
+
+static bool is_wire_type(unsigned type)
+{
+	return type <= WIRE_BYTES || type == WIRE_FIXED32;
+}
 
 /*
  * The field at p, which is before end: its end, or NULL where malformed. Only
@@ -282,6 +292,9 @@ static bool take_location_ids(struct pprof_reader *g, struct span *stack,
 		                  (size_t)(varint_put(id, f->value) - id));
 	if (f->type != WIRE_BYTES)
 		return false;
+	if (f->value && f->bytes[f->value - 1] >= 0x80)
+		return fail(g, PROF_CORRUPT, f->bytes,
+		            "a location id in a sample is cut off");
 	if (stack->size)
 		return append_ids(g, stack, f->bytes, (size_t)f->value);
 	stack->bytes = f->bytes;
@@ -791,7 +804,7 @@ static bool get_whole_field(struct pprof_reader *g, struct field *f,
 		return fail(g, PROF_TRUNCATED, in->p, "a field is cut off");
 	if (!p || n >> 3 == 0 || n >> 3 > UINT32_MAX)
 		return fail(g, PROF_CORRUPT, in->p, "this is no profile.proto");
-	if ((n & 7) != WIRE_BYTES && at_hand >= 2 * VARINT_MAX)
+	if (!is_wire_type((unsigned)n & 7))
 		return fail(g, PROF_CORRUPT, in->p,
 		            "a field has an unknown wire type");
 	if ((n & 7) == WIRE_BYTES)
@@ -844,6 +857,90 @@ static void read_fields(struct pprof_reader *g)
 		if (!read_next_field(g))
 			return;
 	flush_batch(g);
+}
+
+/* ---- Salvage ---- */
+
+static bool stand_in_location(struct pprof_reader *g, uint32_t id)
+{
+	const struct row_location none = { 0 };
+
+	g->n_stand_ins++;
+	return id_map_add(&g->locations, id, g->a) == ID_MAP_OK &&
+		builder_append_location(g->b, &none, NULL, 0);
+}
+
+static bool stand_in_function(struct pprof_reader *g, uint32_t id)
+{
+	const struct row_function none = { 0 };
+
+	g->n_stand_ins++;
+	return id_map_add(&g->functions, id, g->a) == ID_MAP_OK &&
+		builder_append_function(g->b, &none);
+}
+
+/*
+ * Stands in for rows that were cut off, so that what was whole can be kept:
+ * empty strings, functions without a name, locations without an address.
+ * Those of sparse ids are found missing when the ids are resolved.
+ */
+static bool complete_tables(struct pprof_reader *g)
+{
+	const uint32_t max_location = stacks_max_location(&g->p->stacks);
+
+	while (!g->locations.is_sparse && g->locations.n < max_location &&
+	       max_location != UINT32_MAX)
+		if (!stand_in_location(g, g->locations.n + 1))
+			return fail_nomem(g);
+	for (size_t i = 0; i < g->p->lines.n; i++) {
+		const uint32_t id = g->p->lines.data[i].function;
+
+		if (id && !id_map_find(&g->functions, id) &&
+		    !stand_in_function(g, id))
+			return fail_nomem(g);
+	}
+	while (g->max_string >= byte_table_n(&g->p->strings)) {
+		if (!byte_table_append(&g->p->strings, "", 0, g->a))
+			return fail_nomem(g);
+		g->n_stand_ins++;
+	}
+	return true;
+}
+
+/* Goes on with what was read before the damage that g->status tells of. */
+static bool drop_rest(struct pprof_reader *g)
+{
+	struct input *in = g->in;
+
+	g->damaged_at = input_offset(in);
+	g->is_damaged = true;
+	/* Values and labels of a sample that was not whole. */
+	g->p->values.n = (g->p->samples.n + g->n_batch) * g->width;
+	g->status = PROF_OK;
+	if (!flush_batch(g))
+		return false;
+	while (input_need(in, 1)) {
+		g->n_dropped += (uint64_t)(in->end - in->p);
+		in->p = in->end;
+	}
+	return true;
+}
+
+static void note_salvage(struct pprof_reader *g)
+{
+	if (g->is_damaged)
+		g->status = reading_note(
+			g->r, PROF_TRUNCATED, g->err, "damaged at byte %" PRIu64
+			": the %" PRIu64 " bytes from there on were dropped; %zu "
+			"samples are whole, and %" PRIu64 " strings, locations "
+			"and functions they need are lost", g->damaged_at,
+			g->n_dropped, g->p->samples.n, g->n_stand_ins);
+	else if (g->n_stand_ins)
+		g->status = reading_note(
+			g->r, PROF_TRUNCATED, g->err, "cut at byte %" PRIu64
+			": %" PRIu64 " strings, locations and functions that "
+			"samples need are lost", input_offset(g->in),
+			g->n_stand_ins);
 }
 
 /* ---- References ---- */
@@ -910,6 +1007,9 @@ static bool resolve_stack(struct pprof_reader *g, struct prof_str stack)
 		id = id_32(&g->large, wire_id, g->a);
 		if (!id)
 			return fail_nomem(g);
+		if (g->r->options->salvage && !id_map_find(&g->locations, id) &&
+		    !stand_in_location(g, id))
+			return fail_nomem(g);
 		if (!resolve(g, &g->locations, &id, "sample", "location"))
 			return false;
 		g->ids.n = (size_t)(varint_put(g->ids.data + g->ids.n, id) -
@@ -961,67 +1061,6 @@ static void resolve_stacks(struct pprof_reader *g)
 	mem_free(g->a, new_ids, n * sizeof(*new_ids));
 }
 
-/* ---- Salvage ---- */
-
-/*
- * Stands in for rows that were cut off, so that what was whole can be kept:
- * empty strings, functions without a name, locations without an address.
- */
-static bool complete_tables(struct pprof_reader *g)
-{
-	const struct row_location no_location = { 0 };
-	const struct row_function no_function = { 0 };
-	const uint32_t max_location = stacks_max_location(&g->p->stacks);
-	uint32_t max_function = 0;
-
-	while (!g->locations.is_sparse && g->locations.n < max_location &&
-	       max_location != UINT32_MAX)
-		if (!builder_append_location(g->b, &no_location, NULL, 0) ||
-		    id_map_add(&g->locations, g->locations.n + 1, g->a))
-			return fail_nomem(g);
-	for (size_t i = 0; i < g->p->lines.n; i++)
-		if (g->p->lines.data[i].function > max_function)
-			max_function = g->p->lines.data[i].function;
-	while (!g->functions.is_sparse && g->functions.n < max_function)
-		if (!builder_append_function(g->b, &no_function) ||
-		    id_map_add(&g->functions, g->functions.n + 1, g->a))
-			return fail_nomem(g);
-	while (g->max_string >= byte_table_n(&g->p->strings))
-		if (!byte_table_append(&g->p->strings, "", 0, g->a))
-			return fail_nomem(g);
-	return true;
-}
-
-/* Goes on with what was read before the damage that g->status tells of. */
-static bool salvage(struct pprof_reader *g)
-{
-	struct input *in = g->in;
-	const uint64_t at = input_offset(in);
-	const uint32_t n_locations = prof_n_locations(g->p);
-	const uint32_t n_strings = byte_table_n(&g->p->strings);
-	uint64_t dropped = 0;
-
-	/* Values of a sample that was not whole. */
-	g->p->values.n = (g->p->samples.n + g->n_batch) * g->width;
-	g->status = PROF_OK;
-	if (!flush_batch(g))
-		return false;
-	while (input_need(in, 1)) {
-		dropped += (uint64_t)(in->end - in->p);
-		in->p = in->end;
-	}
-	if (!complete_tables(g))
-		return false;
-	g->status = reading_note(
-		g->r, PROF_TRUNCATED, g->err, "damaged at byte %" PRIu64 ": the "
-		"%" PRIu64 " bytes from there on were dropped, %u samples are "
-		"whole, %u locations and %u strings are lost", at, dropped,
-		(unsigned)g->p->samples.n,
-		prof_n_locations(g->p) - n_locations,
-		byte_table_n(&g->p->strings) - n_strings);
-	return g->status == PROF_OK;
-}
-
 /* A failure to get more bytes is the reason for all that follows from it. */
 static void prefer_input_error(struct pprof_reader *g)
 {
@@ -1058,16 +1097,17 @@ enum prof_status pprof_read(struct format_reading *r, struct prof_builder *b,
 		.a = r->allocator, .err = err,
 	};
 
-	uint64_t at, dropped;
-
 	read_fields(&g);
 	prefer_input_error(&g);
 	if (r->options->salvage &&
-	    (g.status == PROF_TRUNCATED || g.status == PROF_CORRUPT ||
-	     (g.status == PROF_OK && input_cut(g.in, &at, &dropped))))
-		salvage(&g);
+	    (g.status == PROF_TRUNCATED || g.status == PROF_CORRUPT))
+		drop_rest(&g);
+	if (g.status == PROF_OK && r->options->salvage)
+		complete_tables(&g);
 	if (g.status == PROF_OK)
 		check_and_resolve(&g);
+	if (g.status == PROF_OK && r->options->salvage)
+		note_salvage(&g);
 	id_map_release(&g.mappings, g.a);
 	id_map_release(&g.locations, g.a);
 	id_map_release(&g.functions, g.a);

@@ -310,11 +310,17 @@ static void write_locations(struct pprof_writer *g)
 		               i + 1);
 }
 
+/* Gives those that have none yet an id, in the order of the table. */
+static void number_functions(struct pprof_writer *g)
+{
+	for (uint32_t i = 1; i < g->p->functions.n; i++)
+		new_function(g, i);
+}
+
 static void write_functions(struct pprof_writer *g)
 {
 	/* Those that no line refers to come last. */
-	for (uint32_t i = 1; i < g->p->functions.n; i++)
-		new_function(g, i);
+	number_functions(g);
 	for (uint32_t i = 0; i < g->functions.n; i++) {
 		const struct row_function *f =
 			&g->p->functions.data[g->functions.data[i]];
@@ -414,6 +420,8 @@ enum prof_status pprof_write(const struct prof_profile *p,
 	g.has_failed = !reserve_ids(&g) ||
 		(g.is_reordered &&
 		 canonical_order_init(&g.order, p, 0, g.a) != PROF_OK);
+	if (!g.has_failed && w->options.keep_order)
+		number_functions(&g);
 	if (!g.has_failed)
 		write_profile(&g);
 	if (g.is_reordered)

@@ -20,6 +20,7 @@ struct container_reader {
 	const struct prof_recorder *to;
 	bool is_swapped;     /* the file has the other byte order */
 	bool has_header, has_ended;
+	bool has_bad_size;   /* of the next section: not a cut, but a damage */
 	uint64_t n_unknown;  /* sections */
 	/* What is handed on, gathered from a section. */
 	VEC(struct prof_label) labels;
@@ -381,6 +382,9 @@ static enum prof_status cut(struct container_reader *g)
 			*g->err = g->in->error;
 		return g->in->status;
 	}
+	if (g->has_bad_size && !g->r->options->salvage)
+		return error_at(g->err, PROF_CORRUPT, at,
+		                "the size of a section is damaged");
 	while (input_need(g->in, 1)) {
 		dropped += (uint64_t)(g->in->end - g->in->p);
 		g->in->p = g->in->end;
@@ -428,8 +432,10 @@ static bool next_section(struct container_reader *g, struct raw_section *head,
 		head->crc = __builtin_bswap32(head->crc);
 		head->size = __builtin_bswap64(head->size);
 	}
-	if (head->size > MAX_SECTION || head->size % 8)
+	if (head->size > MAX_SECTION || head->size % 8) {
+		g->has_bad_size = true;
 		return false;
+	}
 	if (input_need(in, sizeof(*head) + head->size) <
 	    sizeof(*head) + head->size)
 		return false;
@@ -468,8 +474,9 @@ static enum prof_status read_sections(struct container_reader *g)
 			status = g->to->end(g->to->ctx, 0, 0, g->err);
 	}
 	if (status == PROF_OK && !g->has_header)
-		status = error_set(g->err, PROF_TRUNCATED,
-		                   "the recording has no header");
+		status = error_at(g->err, PROF_TRUNCATED,
+		                  sizeof(struct raw_head),
+		                  "the recording has no header");
 	if (status == PROF_OK && g->n_unknown)
 		status = reading_note(g->r, PROF_UNSUPPORTED, g->err,
 		                      "%" PRIu64 " sections of unknown types were "

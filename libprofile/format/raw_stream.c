@@ -184,6 +184,8 @@ static enum prof_status read_stream(struct stream_reader *g)
 
 	if (at_hand < 24)
 		return fail_at(g, PROF_TRUNCATED, 0, "truncated profile");
+	if (!raw_is_stream(g->in->p, at_hand))
+		return fail_at(g, PROF_CORRUPT, 0, "malformed profile");
 	g->is_swapped = word_at(g->in->p) == __builtin_bswap64(3);
 	header.hz = word_at(g->in->p + 16);
 	if (g->is_swapped)

@@ -76,6 +76,27 @@ static uint32_t bytes_label(struct prof_builder *b, int64_t size)
 	return size ? prof_add_label_set(b, &label, 1) : 0;
 }
 
+/* What is in use is a difference, which has to fit and make sense. */
+static bool is_valid_record(const struct prof_mem_record *r)
+{
+	return r->free_bytes >= 0 && r->free_objects >= 0 &&
+		r->free_bytes <= r->alloc_bytes &&
+		r->free_objects <= r->alloc_objects;
+}
+
+bool mem_check_records(struct prof_builder *b, enum prof_status status,
+                       const struct prof_mem_record *recs, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!is_valid_record(&recs[i])) {
+			builder_fail(b, status, "memory record %zu freed more "
+			             "than it allocated, or less than nothing",
+			             i);
+			return false;
+		}
+	return true;
+}
+
 void mem_add_records(struct prof_builder *b, struct address_map *addresses,
                      const struct prof_mem_record *recs, size_t n, int64_t rate)
 {
@@ -84,12 +105,6 @@ void mem_add_records(struct prof_builder *b, struct address_map *addresses,
 		int64_t values[4];
 		int64_t size = 0;
 
-		if (r->free_bytes > r->alloc_bytes ||
-		    r->free_objects > r->alloc_objects) {
-			builder_fail(b, PROF_INVALID, "memory record %zu freed "
-			             "more than it allocated", i);
-			return;
-		}
 		unsample(r->alloc_objects, r->alloc_bytes, rate, values);
 		unsample(r->alloc_objects - r->free_objects,
 		         r->alloc_bytes - r->free_bytes, rate, values + 2);
@@ -360,7 +375,8 @@ enum prof_status prof_from_mem(struct prof_profile **out,
 	if (status != PROF_OK)
 		return status;
 	mem_set_types(m.b, rate, &m.header);
-	mem_add_records(m.b, &m.addresses, recs, n, rate);
+	if (mem_check_records(m.b, PROF_INVALID, recs, n))
+		mem_add_records(m.b, &m.addresses, recs, n, rate);
 	return making_end(out, &m, err);
 }
 

@@ -13,6 +13,10 @@
 /* Sample types, period type and period of a heap profile of that rate. */
 void mem_set_types(struct prof_builder *b, int64_t rate,
                    struct prof_header *header);
+/* False, and a failure of that status, where a record cannot be. */
+bool mem_check_records(struct prof_builder *b, enum prof_status status,
+                       const struct prof_mem_record *recs, size_t n);
+/* Of records that were checked. */
 void mem_add_records(struct prof_builder *b, struct address_map *addresses,
                      const struct prof_mem_record *recs, size_t n,
                      int64_t rate);

@@ -468,7 +468,8 @@ static enum prof_status on_mem(void *ctx, int64_t rate,
 	f->has_types = true;
 	if (f->kind && strcmp(f->kind, "allocs") == 0)
 		f->header.default_sample_type = STR("alloc_space");
-	mem_add_records(f->b, &f->addresses, recs, n, rate);
+	if (mem_check_records(f->b, PROF_CORRUPT, recs, n))
+		mem_add_records(f->b, &f->addresses, recs, n, rate);
 	return fold_status(f, err);
 }
 

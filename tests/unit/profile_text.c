@@ -12,6 +12,7 @@ struct printer {
 	FILE *f;
 	uint32_t *stack;
 	struct prof_label *labels;
+	size_t max_depth, max_labels;
 };
 
 static void put_str(FILE *f, struct prof_str s)
@@ -149,7 +150,7 @@ static int compare_labels(const void *a, const void *b)
 static void put_labels(const struct printer *t, uint32_t set)
 {
 	const size_t n = prof_get_label_set(t->p, set, t->labels,
-	                                    prof_max_label_set_size(t->p));
+	                                    t->max_labels);
 
 	if (t->options & TEXT_SORT_LABELS)
 		qsort(t->labels, n, sizeof(*t->labels), compare_labels);
@@ -174,7 +175,7 @@ static void put_sample(const struct printer *t, const struct prof_sample *s)
 {
 	const uint32_t n_types = prof_n_sample_types(t->p);
 	const size_t depth = prof_get_stack(t->p, s->stack, t->stack,
-	                                    prof_max_stack_depth(t->p));
+	                                    t->max_depth);
 
 	fputs("sample", t->f);
 	for (uint32_t i = 0; i < n_types; i++)
@@ -269,14 +270,19 @@ static bool put_profile(const struct printer *t)
 
 char *profile_text(const struct prof_profile *p, unsigned options)
 {
-	struct printer t = { .p = p, .options = options };
+	struct printer t = {
+		.p = p,
+		.options = options,
+		.max_depth = prof_max_stack_depth(p),
+		.max_labels = prof_max_label_set_size(p),
+	};
 	char *text = NULL;
 	size_t size;
 	bool complete = false;
 
 	t.f = open_memstream(&text, &size);
-	t.stack = calloc(prof_max_stack_depth(p) + 1, sizeof(*t.stack));
-	t.labels = calloc(prof_max_label_set_size(p) + 1, sizeof(*t.labels));
+	t.stack = calloc(t.max_depth + 1, sizeof(*t.stack));
+	t.labels = calloc(t.max_labels + 1, sizeof(*t.labels));
 	if (t.f && t.stack && t.labels)
 		complete = put_profile(&t);
 	if (t.f)
