@@ -61,20 +61,13 @@ static bool room_failed(struct yaml_items *p)
 #define READ_ROOM(p, v, more)                                                 \
 	(vec_reserve((v), (more), (p)->allocator) || room_failed(p))
 
-/* Notes what a function of the recorder returned. */
-static void check_told(struct yaml_items *p, enum prof_status status)
-{
-	if (status)
-		yaml_fail_nested(p->r, status);
-}
-
 /* ---- Telling ---- */
 
 static void tell_words(struct yaml_items *p)
 {
 	if (p->r->status || p->words.n == 0)
 		return;
-	check_told(p, p->to->words(p->to->ctx, p->words.data, p->words.n,
+	yaml_fail_nested(p->r, p->to->words(p->to->ctx, p->words.data, p->words.n,
 	                           p->has_tags ? p->tags.data : NULL,
 	                           p->has_tags ? p->tags.n : 0, p->r->err));
 	p->words.n = p->tags.n = 0;
@@ -112,7 +105,7 @@ static void tell_call(struct yaml_items *p)
 		                   p->block.data, p->block.n, p->r->err);
 	else if (p->section == YAML_COUNT)
 		status = tell_count(p);
-	check_told(p, status);
+	yaml_fail_nested(p->r, status);
 	p->is_call_open = p->is_call_of_document = false;
 	p->mem.n = p->block.n = p->count.n = p->count_pcs.n = 0;
 }
@@ -191,8 +184,11 @@ static uint64_t tag_of_labels(struct yaml_items *p)
 	                   p->allocator);
 	if (!tag)
 		room_failed(p);
-	else if (tag >= n_known)
-		check_told(p, p->to->label_set(p->to->ctx, tag, labels, n,
+	if (tag < n_known)
+		return tag;
+	tell_words(p);
+	if (!p->r->status)
+		yaml_fail_nested(p->r, p->to->label_set(p->to->ctx, tag, labels, n,
 		                               p->r->err));
 	return tag;
 }
@@ -343,7 +339,7 @@ static void tell_label_set(struct yaml_items *p, uint64_t tag)
 	p->has_numbered_tags = true;
 	tell_before_log(p);
 	if (!p->r->status)
-		check_told(p, p->to->label_set(p->to->ctx, p->tag, labels,
+		yaml_fail_nested(p->r, p->to->label_set(p->to->ctx, p->tag, labels,
 		                               p->labels.rows.n, p->r->err));
 }
 
@@ -368,7 +364,7 @@ static void tell_mapping(struct yaml_items *p, uint64_t tag)
 		          "id: belongs to the mappings of a profile");
 	tell_before_log(p);
 	if (!p->r->status)
-		check_told(p, p->to->mapping(p->to->ctx, m->time, &told,
+		yaml_fail_nested(p->r, p->to->mapping(p->to->ctx, m->time, &told,
 		                             p->r->err));
 }
 
@@ -391,7 +387,7 @@ static void tell_symbol(struct yaml_items *p, uint64_t tag)
 			.start_line = f->start,
 		});
 	}
-	check_told(p, p->to->symbol(p->to->ctx, p->pc, p->symbol.data,
+	yaml_fail_nested(p->r, p->to->symbol(p->to->ctx, p->pc, p->symbol.data,
 	                            p->symbol.n, p->r->err));
 }
 

@@ -145,6 +145,7 @@ static void default_sample_types(struct profile_reader *p)
 
 	if (!(p->seen & 1u << KEY_SAMPLE_TYPES))
 		prof_add_sample_type(p->b, &samples);
+	check_builder(p);
 }
 
 static void read_period(struct profile_reader *p)
