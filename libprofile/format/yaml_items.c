@@ -76,11 +76,12 @@ static void tell_words(struct yaml_items *p)
 
 static enum prof_status tell_count(struct yaml_items *p)
 {
-	const uint64_t *pcs = p->count_pcs.data;
+	size_t begin = 0;
 
 	for (size_t i = 0; i < p->count.n; i++) {
-		p->count.data[i].pcs = pcs;
-		pcs += p->count.data[i].n_pcs;
+		if (p->count.data[i].n_pcs)
+			p->count.data[i].pcs = p->count_pcs.data + begin;
+		begin += p->count.data[i].n_pcs;
 	}
 	return p->to->count(p->to->ctx, (struct prof_str){ p->name.data,
 	                                                   p->name.n },

@@ -497,7 +497,8 @@ static void check_order(struct profile_reader *p, int key)
 		          document_keys.names[__builtin_ctz(later)]);
 }
 
-static struct yaml_text read_text(struct profile_reader *p, int key)
+static struct yaml_text read_text(struct profile_reader *p,
+                                  enum document_key key)
 {
 	return yaml_keep(p->r, yaml_string(p->r, document_keys.names[key]));
 }
