@@ -67,9 +67,11 @@ static void tell_words(struct yaml_items *p)
 {
 	if (p->r->status || p->words.n == 0)
 		return;
-	yaml_fail_nested(p->r, p->to->words(p->to->ctx, p->words.data, p->words.n,
-	                           p->has_tags ? p->tags.data : NULL,
-	                           p->has_tags ? p->tags.n : 0, p->r->err));
+	yaml_fail_nested(p->r, p->to->words(p->to->ctx, p->words.data,
+	                                    p->words.n,
+	                                    p->has_tags ? p->tags.data : NULL,
+	                                    p->has_tags ? p->tags.n : 0,
+	                                    p->r->err));
 	p->words.n = p->tags.n = 0;
 	p->has_tags = false;
 }
@@ -136,6 +138,16 @@ static void tell_before_log(struct yaml_items *p)
 
 /* ---- Tags ---- */
 
+/* Tells the labels at hand, of which these are the views. */
+static void tell_labels(struct yaml_items *p, uint64_t tag,
+                        const struct prof_label *labels)
+{
+	if (!p->r->status)
+		yaml_fail_nested(p->r, p->to->label_set(p->to->ctx, tag, labels,
+		                                        p->labels.rows.n,
+		                                        p->r->err));
+}
+
 /* The bytes that stand for the labels at hand. */
 static bool pack_labels(struct yaml_items *p,
                         const struct prof_label *labels, size_t n)
@@ -188,9 +200,7 @@ static uint64_t tag_of_labels(struct yaml_items *p)
 	if (tag < n_known)
 		return tag;
 	tell_words(p);
-	if (!p->r->status)
-		yaml_fail_nested(p->r, p->to->label_set(p->to->ctx, tag, labels, n,
-		                               p->r->err));
+	tell_labels(p, tag, labels);
 	return tag;
 }
 
@@ -339,9 +349,7 @@ static void tell_label_set(struct yaml_items *p, uint64_t tag)
 	(void)tag;
 	p->has_numbered_tags = true;
 	tell_before_log(p);
-	if (!p->r->status)
-		yaml_fail_nested(p->r, p->to->label_set(p->to->ctx, p->tag, labels,
-		                               p->labels.rows.n, p->r->err));
+	tell_labels(p, p->tag, labels);
 }
 
 static void tell_mapping(struct yaml_items *p, uint64_t tag)
@@ -365,8 +373,8 @@ static void tell_mapping(struct yaml_items *p, uint64_t tag)
 		          "id: belongs to the mappings of a profile");
 	tell_before_log(p);
 	if (!p->r->status)
-		yaml_fail_nested(p->r, p->to->mapping(p->to->ctx, m->time, &told,
-		                             p->r->err));
+		yaml_fail_nested(p->r, p->to->mapping(p->to->ctx, m->time,
+		                                      &told, p->r->err));
 }
 
 static void tell_symbol(struct yaml_items *p, uint64_t tag)
@@ -389,7 +397,7 @@ static void tell_symbol(struct yaml_items *p, uint64_t tag)
 		});
 	}
 	yaml_fail_nested(p->r, p->to->symbol(p->to->ctx, p->pc, p->symbol.data,
-	                            p->symbol.n, p->r->err));
+	                                     p->symbol.n, p->r->err));
 }
 
 /* rate:, or name: and its rate: another call begins. */
@@ -404,17 +412,20 @@ static void begin_call(struct yaml_items *p, uint64_t tag)
  * All of `needs` must be there, and nothing beyond `needs` and `may`.
  */
 #define IN(place) (1u << (place))
-#define ANYWHERE (IN(YAML_CPU) | IN(YAML_MEM) | IN(YAML_COUNT) | IN(YAML_BLOCK) | IN(YAML_LOG))
+#define ANYWHERE                                                              \
+	(IN(YAML_CPU) | IN(YAML_MEM) | IN(YAML_COUNT) | IN(YAML_BLOCK) |      \
+	 IN(YAML_LOG))
 static const struct item_kind {
 	unsigned sections;
 	uint32_t needs, may;
 	void (*tell)(struct yaml_items *p, uint64_t tag);
 } item_kinds[] = {
-	{ IN(YAML_CPU), BIT(ITEM_N) | BIT(ITEM_PCS), BIT(ITEM_T) | BIT(ITEM_TAG),
-	  add_cpu_sample },
+	{ IN(YAML_CPU), BIT(ITEM_N) | BIT(ITEM_PCS),
+	  BIT(ITEM_T) | BIT(ITEM_TAG), add_cpu_sample },
 	{ IN(YAML_CPU), BIT(ITEM_LOST), BIT(ITEM_T) | BIT(ITEM_TAG), add_lost },
 	{ IN(YAML_CPU), BIT(ITEM_HZ), BIT(ITEM_T) | BIT(ITEM_TAG), add_hz },
-	{ IN(YAML_MEM), BIT(ITEM_ALLOC) | BIT(ITEM_PCS), BIT(ITEM_FREE), add_mem },
+	{ IN(YAML_MEM), BIT(ITEM_ALLOC) | BIT(ITEM_PCS), BIT(ITEM_FREE),
+	  add_mem },
 	{ IN(YAML_MEM), BIT(ITEM_RATE), 0, begin_call },
 	{ IN(YAML_COUNT), BIT(ITEM_N) | BIT(ITEM_PCS),
 	  BIT(ITEM_TAG) | BIT(ITEM_LABELS) | BIT(ITEM_NUM), add_count },

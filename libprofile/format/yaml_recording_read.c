@@ -112,7 +112,8 @@ static void read_kinds(struct recording_reader *p)
 		const struct prof_str s = yaml_string(p->r, "a kind");
 		unsigned i = 0;
 
-		while (i < YAML_LOG && strcmp(yaml_section_keys.names[i], s.ptr) != 0)
+		while (i < YAML_LOG &&
+		       strcmp(yaml_section_keys.names[i], s.ptr) != 0)
 			i++;
 		if (i == YAML_LOG)
 			yaml_fail(p->r, PROF_CORRUPT, "kinds: knows cpu, mem, "

@@ -32,7 +32,7 @@ struct yaml_recorder {
 	uint64_t hz;           /* that was written; 0: none */
 	bool is_stream;
 	bool has_words;        /* some were written */
-	bool has_begun;        /* words or a call: what stands at the top does */
+	bool has_begun;        /* words or a call were told */
 };
 
 /* ---- Lines ---- */

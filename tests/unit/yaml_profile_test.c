@@ -12,8 +12,8 @@
 
 /* testdata/yaml/NAME.yaml becomes NAME.golden, and that becomes itself. */
 static const char *const golden[] = {
-	"four-lines", "ids", "labels", "tables", "types", "empty", "cpu", "heap",
-	"goroutines", "sections",
+	"four-lines", "ids", "labels", "tables",     "types",
+	"empty",      "cpu", "heap",   "goroutines", "sections",
 };
 
 static void check_same(const struct prof_buffer *out, const char *expected,
@@ -158,7 +158,8 @@ static const char *const everything[] = {
 	"recording: 1\nkinds: [mem, count, block]\nsections:\n"
 	"- log: [{tag: 1, labels: {a: b}, num: {c: 1}}]\n"
 	"- mem: [{rate: 1}, {alloc: [1, 2], pcs: [1]}]\n"
-	"- block: [{name: m, cycles_per_second: 1}, {n: 1, cycles: 2, pcs: [3]}]\n"
+	"- block: [{name: m, cycles_per_second: 1}, {n: 1, cycles: 2, pcs: "
+	"[3]}]\n"
 	"- count: [{name: c}, {n: 1, pcs: [3], tag: 1}]\n",
 };
 

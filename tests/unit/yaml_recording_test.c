@@ -527,7 +527,8 @@ START_TEST(long_stream)
 	struct prof_error err = { 0 };
 
 	for (size_t i = 0; i < N; i++) {
-		memcpy(words + 4 * i, (const uint64_t[]){ 4, i, i % 3, ~i }, 32);
+		memcpy(words + 4 * i, (const uint64_t[]){ 4, i, i % 3, ~i },
+		       32);
 		tags[i] = i % 1000 == 7;
 	}
 	OK(prof_recorder_new(&to, "yaml", prof_sink_buffer(&yaml), NULL, &err));
@@ -539,7 +540,8 @@ START_TEST(long_stream)
 	memory = (struct memory_source){ .data = yaml.data, .size = yaml.size };
 	OK(prof_read_recording(&to, source_memory(&memory), NULL, &err));
 	prof_recorder_free(&to);
-	OK(prof_recorder_new(&to, "yaml", prof_sink_buffer(&again), NULL, &err));
+	OK(prof_recorder_new(&to, "yaml", prof_sink_buffer(&again), NULL,
+	                     &err));
 	memory = (struct memory_source){ .data = raw.data, .size = raw.size };
 	OK(prof_read_recording(&to, source_memory(&memory), NULL, &err));
 	prof_recorder_free(&to);

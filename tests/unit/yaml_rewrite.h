@@ -27,7 +27,8 @@ static inline enum prof_status yaml_rewrite(struct prof_buffer *out,
 	struct prof_recorder to;
 	enum prof_status status;
 
-	status = prof_recorder_new(&to, "yaml", prof_sink_buffer(out), NULL, err);
+	status = prof_recorder_new(&to, "yaml", prof_sink_buffer(out), NULL,
+	                           err);
 	if (status != PROF_OK)
 		return status;
 	status = prof_read_recording(&to, source_memory(&memory), options, err);

@@ -12,46 +12,161 @@
 #define STR(text) { (text), sizeof(text) - 1 }
 
 static const struct prof_str hostile[] = {
-	STR(""), STR(" "), STR("  x"), STR("x  "), STR("\t"), STR("a\tb"),
+	STR(""),
+	STR(" "),
+	STR("  x"),
+	STR("x  "),
+	STR("\t"),
+	STR("a\tb"),
 	/* Booleans and null. */
-	STR("y"), STR("n"), STR("Y"), STR("no"), STR("No"), STR("NO"), STR("yes"),
-	STR("on"), STR("Off"), STR("true"), STR("FALSE"), STR("null"), STR("Null"),
-	STR("~"), STR("nO"), STR("yEs"), STR("none"), STR("nil"),
+	STR("y"),
+	STR("n"),
+	STR("Y"),
+	STR("no"),
+	STR("No"),
+	STR("NO"),
+	STR("yes"),
+	STR("on"),
+	STR("Off"),
+	STR("true"),
+	STR("FALSE"),
+	STR("null"),
+	STR("Null"),
+	STR("~"),
+	STR("nO"),
+	STR("yEs"),
+	STR("none"),
+	STR("nil"),
 	/* Numbers. */
-	STR("0"), STR("1"), STR("-1"), STR("+1"), STR("010"), STR("0o10"), STR("08"),
-	STR("0x1f"), STR("0b11"), STR("1_000"), STR("1:30"), STR("190:20:30.15"),
-	STR("1.5"), STR(".5"), STR("5."), STR("1e3"), STR("1.0e+3"), STR(".inf"),
-	STR("-.Inf"), STR(".nan"), STR("inf"), STR("NaN"), STR("infinity"),
+	STR("0"),
+	STR("1"),
+	STR("-1"),
+	STR("+1"),
+	STR("010"),
+	STR("0o10"),
+	STR("08"),
+	STR("0x1f"),
+	STR("0b11"),
+	STR("1_000"),
+	STR("1:30"),
+	STR("190:20:30.15"),
+	STR("1.5"),
+	STR(".5"),
+	STR("5."),
+	STR("1e3"),
+	STR("1.0e+3"),
+	STR(".inf"),
+	STR("-.Inf"),
+	STR(".nan"),
+	STR("inf"),
+	STR("NaN"),
+	STR("infinity"),
 	STR("99999999999999999999"),
 	/* Dates. */
-	STR("2021-01-01"), STR("2001-12-14t21:59:43.10-05:00"),
-	STR("2001-12-14 21:59:43"), STR("2021-1-1"),
+	STR("2021-01-01"),
+	STR("2001-12-14t21:59:43.10-05:00"),
+	STR("2001-12-14 21:59:43"),
+	STR("2021-1-1"),
 	/* What YAML has a meaning for. */
-	STR("-"), STR("- a"), STR("?"), STR("? a"), STR(":"), STR("a: b"), STR("a:"),
-	STR(":a"), STR("a:b"), STR("a #b"), STR("#a"), STR("a#b"), STR("&a"), STR("*a"),
-	STR("!a"), STR("!!int 5"), STR("|"), STR(">"), STR("%a"), STR("@a"), STR("`a`"),
-	STR("{}"), STR("[]"), STR("{a: b}"), STR("[a, b]"), STR(","), STR("a, b"),
-	STR("---"), STR("..."), STR("--- a"), STR("<<"), STR("="), STR("=a"),
-	STR("'"), STR("''"), STR("\""), STR("\\"), STR("\\n"), STR("a'b\"c\\d"),
-	STR("\"quoted\""), STR("'quoted'"),
+	STR("-"),
+	STR("- a"),
+	STR("?"),
+	STR("? a"),
+	STR(":"),
+	STR("a: b"),
+	STR("a:"),
+	STR(":a"),
+	STR("a:b"),
+	STR("a #b"),
+	STR("#a"),
+	STR("a#b"),
+	STR("&a"),
+	STR("*a"),
+	STR("!a"),
+	STR("!!int 5"),
+	STR("|"),
+	STR(">"),
+	STR("%a"),
+	STR("@a"),
+	STR("`a`"),
+	STR("{}"),
+	STR("[]"),
+	STR("{a: b}"),
+	STR("[a, b]"),
+	STR(","),
+	STR("a, b"),
+	STR("---"),
+	STR("..."),
+	STR("--- a"),
+	STR("<<"),
+	STR("="),
+	STR("=a"),
+	STR("'"),
+	STR("''"),
+	STR("\""),
+	STR("\\"),
+	STR("\\n"),
+	STR("a'b\"c\\d"),
+	STR("\"quoted\""),
+	STR("'quoted'"),
 	/* Names of functions. */
-	STR("main.(*T).run"), STR("main.F[...]"), STR("operator<<(int)"),
-	STR("std::map<int, x>::operator[]"), STR("a.out"), STR("_start"),
-	STR("/usr/lib/x.so"), STR("[kernel.kallsyms]"), STR("[vdso]"),
-	STR("C:\\a b\\c.dll"), STR("//anon"), STR("foo 12"), STR("a;b"),
+	STR("main.(*T).run"),
+	STR("main.F[...]"),
+	STR("operator<<(int)"),
+	STR("std::map<int, x>::operator[]"),
+	STR("a.out"),
+	STR("_start"),
+	STR("/usr/lib/x.so"),
+	STR("[kernel.kallsyms]"),
+	STR("[vdso]"),
+	STR("C:\\a b\\c.dll"),
+	STR("//anon"),
+	STR("foo 12"),
+	STR("a;b"),
 	/* Characters. */
-	STR("\n"), STR("a\nb"), STR("a\n\n b\n"), STR("\r\n"), STR("a\rb"), STR("\0"),
-	STR("a\0b"), STR("\x01\x02\x1b[31m"), STR("\x7f"),
-	STR("\xc2\x80"), STR("a\xc2\x85" "b"), STR("\xc2\x9f"), STR("\xc2\xa0"),
-	STR("gr\xc3\xb6\xc3\x9f" "er"), STR("\xe2\x80\xa8"), STR("a\xe2\x80\xa9" "b"),
-	STR("\xef\xbb\xbf"), STR("a\xef\xbb\xbf" "b"), STR("\xef\xbf\xbe"),
-	STR("\xef\xbf\xbf"), STR("\xef\xbf\xbd"), STR("\xf0\x9f\x94\xa5"),
-	STR("\xf4\x8f\xbf\xbf"), STR("\xed\x9f\xbf"), STR("\xee\x80\x80"),
+	STR("\n"),
+	STR("a\nb"),
+	STR("a\n\n b\n"),
+	STR("\r\n"),
+	STR("a\rb"),
+	STR("\0"),
+	STR("a\0b"),
+	STR("\x01\x02\x1b[31m"),
+	STR("\x7f"),
+	STR("\xc2\x80"),
+	STR("a\xc2\x85"
+	    "b"),
+	STR("\xc2\x9f"),
+	STR("\xc2\xa0"),
+	STR("gr\xc3\xb6\xc3\x9f"
+	    "er"),
+	STR("\xe2\x80\xa8"),
+	STR("a\xe2\x80\xa9"
+	    "b"),
+	STR("\xef\xbb\xbf"),
+	STR("a\xef\xbb\xbf"
+	    "b"),
+	STR("\xef\xbf\xbe"),
+	STR("\xef\xbf\xbf"),
+	STR("\xef\xbf\xbd"),
+	STR("\xf0\x9f\x94\xa5"),
+	STR("\xf4\x8f\xbf\xbf"),
+	STR("\xed\x9f\xbf"),
+	STR("\xee\x80\x80"),
 	/* No UTF-8. */
-	STR("\x80"), STR("\xff"), STR("a\xff"), STR("\xc3"), STR("\xc3("),
-	STR("\xc0\x80"), STR("\xe0\x80\x80"), STR("\xed\xa0\x80"),
-	STR("\xed\xa0\xbd\xed\xb4\xa5"), STR("\xf4\x90\x80\x80"),
-	STR("\xf8\x88\x80\x80\x80"), STR("\xf0\x9f\x94"), STR("\xe2\x80"),
+	STR("\x80"),
+	STR("\xff"),
+	STR("a\xff"),
+	STR("\xc3"),
+	STR("\xc3("),
+	STR("\xc0\x80"),
+	STR("\xe0\x80\x80"),
+	STR("\xed\xa0\x80"),
+	STR("\xed\xa0\xbd\xed\xb4\xa5"),
+	STR("\xf4\x90\x80\x80"),
+	STR("\xf8\x88\x80\x80\x80"),
+	STR("\xf0\x9f\x94"),
+	STR("\xe2\x80"),
 };
 #define N_HOSTILE (sizeof(hostile) / sizeof(hostile[0]))
 /* After those, some that are long: of one byte each, this many times. */
@@ -116,7 +231,8 @@ static struct prof_profile *hostile_profile(void)
 
 	prof_set_header(b, &(struct prof_header){
 		.time_ns = INT64_MIN, .duration_ns = INT64_MAX });
-	prof_add_sample_type(b, &(struct prof_value_type){ STR("a"), STR("b") });
+	prof_add_sample_type(b,
+	                     &(struct prof_value_type){ STR("a"), STR("b") });
 	prof_add_mapping(b, &(struct prof_mapping){ .limit = UINT64_MAX });
 	for (size_t i = 0; i < N_STRINGS; i++) {
 		const uint32_t f = prof_add_function(b, &(struct prof_function){
@@ -151,7 +267,8 @@ static struct prof_profile *hostile_profile(void)
 			unit, numbers[k].key.len + strings[i].len };
 		k++;
 	}
-	prof_add_sample(b, 0, prof_add_label_set(b, numbers, n_numbers), &value);
+	prof_add_sample(b, 0, prof_add_label_set(b, numbers, n_numbers),
+	                &value);
 	for (size_t k = 0; k < n_numbers; k++)
 		free((char *)(uintptr_t)numbers[k].unit.ptr);
 	ck_assert_int_eq(prof_builder_finish(&p, b, NULL), PROF_OK);
@@ -283,7 +400,9 @@ static size_t parse_labels(struct prof_label *labels, const char *text)
 			l->num = strtoll(value, &end, 10);
 			if (*end == '/')
 				l->unit = (struct prof_str){
-					end + 1, (size_t)(value + size - end) - 1 };
+					end + 1,
+					(size_t)(value + size - end) - 1
+				};
 		}
 		text = value + size;
 	}
@@ -302,7 +421,8 @@ START_TEST(labels_keep_their_order)
 	char expected[256];
 	int64_t value = 1;
 
-	prof_add_sample_type(b, &(struct prof_value_type){ STR("a"), STR("b") });
+	prof_add_sample_type(b,
+	                     &(struct prof_value_type){ STR("a"), STR("b") });
 	prof_add_sample(b, 0, prof_add_label_set(b, labels, n), &value);
 	ck_assert_int_eq(prof_builder_finish(&p, b, NULL), PROF_OK);
 	ck_assert_int_eq(prof_write(p, "yaml", prof_sink_buffer(&out), NULL,
@@ -335,7 +455,8 @@ int main(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, our_reader);
 	tcase_add_loop_test(t, labels_keep_their_order, 0, N(label_cases));
-	if (system("python3 -c 'import yaml; yaml.CSafeLoader' 2>/dev/null") == 0)
+	if (system("python3 -c 'import yaml; yaml.CSafeLoader' 2>/dev/null") ==
+	    0)
 		tcase_add_loop_test(t, pyyaml, 0, N(loaders));
 	else
 		printf("python3-yaml is not installed: skipped\n");
