@@ -3,10 +3,9 @@
  * Profiles: golden files, every file of the corpus through YAML and back,
  * every allocation failing, every cut, every byte damaged.
  */
+#include "testing.h"
 #include "yaml_rewrite.h"
 
-#include <check.h>
-#include <dirent.h>
 
 /* ---- Golden files ---- */
 
@@ -16,11 +15,11 @@ static const char *const golden[] = {
 	"empty",      "cpu", "heap",   "goroutines", "sections",
 };
 
-static void check_same(const struct prof_buffer *out, const char *expected,
-                       size_t size, const char *name)
+static void check_same(const struct prof_buffer *out,
+                       const struct bytes *expected, const char *name)
 {
-	ck_assert_msg(out->size == size &&
-	              memcmp(out->data, expected, size) == 0,
+	ck_assert_msg(out->size == expected->size &&
+	              memcmp(out->data, expected->data, out->size) == 0,
 	              "%s became\n%.*s", name, (int)out->size,
 	              (const char *)out->data);
 }
@@ -29,22 +28,22 @@ START_TEST(golden_file)
 {
 	struct prof_buffer out = { 0 }, again = { 0 };
 	struct prof_error err = { 0 };
-	char path[256], *text, *expected;
-	size_t size, expected_size;
+	struct bytes text, expected;
+	char path[256];
 
 	snprintf(path, sizeof(path), TESTDATA "/yaml/%s.yaml", golden[_i]);
-	ck_assert_msg(read_whole_file(&text, &size, path), "%s", path);
+	text = bytes_of_file(path);
 	snprintf(path, sizeof(path), TESTDATA "/yaml/%s.golden", golden[_i]);
-	ck_assert_msg(read_whole_file(&expected, &expected_size, path), "%s",
-	              path);
-	ck_assert_msg(yaml_rewrite(&out, text, size, &err) == PROF_OK,
+	expected = bytes_of_file(path);
+	ck_assert_msg(yaml_rewrite(&out, (char *)text.data, text.size, &err) ==
+	              PROF_OK,
 	              "%s:%d: %s", golden[_i], (int)err.line, err.message);
-	check_same(&out, expected, expected_size, golden[_i]);
-	ck_assert_int_eq(yaml_rewrite(&again, expected, expected_size, &err),
-	                 PROF_OK);
-	check_same(&again, expected, expected_size, golden[_i]);
-	free(text);
-	free(expected);
+	check_same(&out, &expected, golden[_i]);
+	ck_assert_int_eq(yaml_rewrite(&again, (char *)expected.data,
+	                              expected.size, &err), PROF_OK);
+	check_same(&again, &expected, golden[_i]);
+	free(text.data);
+	free(expected.data);
 	prof_buffer_release(&out);
 	prof_buffer_release(&again);
 }
@@ -53,93 +52,48 @@ END_TEST
 /* ---- The corpus ---- */
 
 /* pprof -> YAML -> pprof and YAML are the same, where the file reads at all. */
-static void check_round_trip(const char *path)
+static void check_round_trip(const char *path, void *n_read)
 {
-	struct prof_buffer yaml = { 0 }, again = { 0 }, pprof = { 0 },
-		pprof_again = { 0 };
-	const struct prof_write_options *plain =
-		&PROF_OPTIONS(prof_write_options, .uncompressed = true,
-		              .keep_order = true);
-	struct prof_profile *p, *q;
-	struct prof_error err = { 0 };
-	char *bytes;
-	size_t size;
+	const struct bytes in = bytes_of_file(path);
+	struct prof_profile *p = NULL, *q;
+	struct bytes yaml, again;
 
-	ck_assert(read_whole_file(&bytes, &size, path));
-	if (prof_read_mem(&p, bytes, size, NULL, &err) != PROF_OK) {
-		free(bytes);
+	if (prof_read_mem(&p, in.data, in.size, NULL, NULL) != PROF_OK) {
+		free(in.data);
 		return;
 	}
-	ck_assert_int_eq(prof_write(p, "yaml", prof_sink_buffer(&yaml), NULL,
-	                            NULL), PROF_OK);
-	ck_assert_msg(prof_read_mem(&q, yaml.data, yaml.size, NULL, &err) ==
-	              PROF_OK, "%s: line %d: %s", path, (int)err.line,
-	              err.message);
-	ck_assert_int_eq(prof_write(q, "yaml", prof_sink_buffer(&again), NULL,
-	                            NULL), PROF_OK);
-	check_same(&again, (char *)yaml.data, yaml.size, path);
-	ck_assert_int_eq(prof_write(p, "pprof", prof_sink_buffer(&pprof), plain,
-	                            NULL), PROF_OK);
-	ck_assert_int_eq(prof_write(q, "pprof", prof_sink_buffer(&pprof_again),
-	                            plain, NULL), PROF_OK);
-	ck_assert_msg(pprof.size == pprof_again.size, "%s", path);
+	yaml = write_profile(p, "yaml", NULL);
+	q = read_profile(yaml, NULL);
+	assert_same_profile(q, p, TEXT_TABLES, path);
+	again = write_profile(q, "yaml", NULL);
+	ck_assert_msg(again.size == yaml.size &&
+	              memcmp(again.data, yaml.data, yaml.size) == 0, "%s",
+	              path);
 	prof_profile_free(p);
 	prof_profile_free(q);
-	prof_buffer_release(&yaml);
-	prof_buffer_release(&again);
-	prof_buffer_release(&pprof);
-	prof_buffer_release(&pprof_again);
-	free(bytes);
+	free(in.data);
+	free(yaml.data);
+	free(again.data);
+	++*(int *)n_read;
 }
 
 START_TEST(corpus)
 {
-	static const char *const folders[] = { "pprof", "pprof/many",
-	                                       "pprof-golden", "pprofutils" };
-	const char *root = getenv("PROFILE_CORPUS");
-	char folder[512], path[1024];
-	struct dirent *entry;
-	DIR *dir;
+	const char *root = corpus_folder();
+	char folder[1024];
+	int n_read = 0;
 
-	snprintf(folder, sizeof(folder), "%s/visible/%s",
-	         root ? root : SOURCE_DIR "/../shared/corpus", folders[_i]);
-	dir = opendir(folder);
-	if (!dir) {
+	if (!root) {
 		printf("there is no corpus: skipped\n");
 		return;
 	}
-	while ((entry = readdir(dir)) != NULL) {
-		snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
-		if (entry->d_type == DT_REG)
-			check_round_trip(path);
-	}
-	closedir(dir);
+	snprintf(folder, sizeof(folder), "%s/visible/pprof", root);
+	ck_assert(for_each_file(folder, check_round_trip, &n_read));
+	ck_assert_int_ge(n_read, 15);
 }
 END_TEST
 
 /* ---- Hostile circumstances ---- */
-
-/* Fails one allocation, the one that is `left` from now, and counts. */
-struct failing {
-	size_t left, n_live;
-};
-
-static void *resize_failing(void *ctx, void *ptr, size_t old_size,
-                            size_t new_size)
-{
-	struct failing *f = ctx;
-
-	(void)old_size;
-	if (new_size == 0) {
-		f->n_live -= ptr != NULL;
-		free(ptr);
-		return NULL;
-	}
-	if (f->left-- == 0)
-		return NULL;
-	f->n_live += ptr == NULL;
-	return realloc(ptr, new_size);
-}
 
 static const char *const everything[] = {
 	"profile: 1\nsample_types: [a/b]\ndefault: a\ncomments: [c]\n"
@@ -198,24 +152,25 @@ static enum prof_status rewrite_with(const struct prof_allocator *a,
 
 START_TEST(each_allocation_fails)
 {
-	struct failing f = { .left = SIZE_MAX };
-	const struct prof_allocator a = { resize_failing, &f };
+	struct failing_allocator f;
 	struct prof_error err = { 0 };
 	enum prof_status status;
 	size_t n = 0;
 
 	do {
-		f = (struct failing){ .left = n++ };
-		status = rewrite_with(&a, everything[_i], &err);
-		ck_assert_uint_eq(f.n_live, 0);
-		if (f.left >= n) /* it went below 0: one has failed */
+		failing_allocator_init(&f);
+		f.fail_at = ++n;
+		status = rewrite_with(&f.allocator, everything[_i], &err);
+		ck_assert_uint_eq(f.n_bytes, 0);
+		ck_assert(!f.was_misused);
+		if (f.n_calls >= n)
 			ck_assert_msg(status == PROF_NOMEM ||
 			              status == PROF_SYSTEM,
-			              "allocation %zu: status %d: %s", n - 1,
+			              "allocation %zu: status %d: %s", n,
 			              (int)status, err.message);
-	} while (f.left >= n && n < 10000);
+	} while (f.n_calls >= n);
 	ck_assert_msg(status == PROF_OK, "%s", err.message);
-	ck_assert_uint_gt(n, 5);
+	ck_assert_uint_gt(n, 10);
 }
 END_TEST
 
@@ -254,25 +209,17 @@ START_TEST(each_byte_damaged)
 }
 END_TEST
 
-#define N(table) (int)(sizeof(table) / sizeof(table[0]))
-
 int main(void)
 {
 	Suite *s = suite_create("yaml_profile");
 	TCase *t = tcase_create("profiles");
-	SRunner *sr;
-	int failed;
 
 	tcase_set_timeout(t, 120);
-	tcase_add_loop_test(t, golden_file, 0, N(golden));
-	tcase_add_loop_test(t, corpus, 0, 4);
-	tcase_add_loop_test(t, each_allocation_fails, 0, N(everything));
-	tcase_add_loop_test(t, each_cut, 0, N(everything));
-	tcase_add_loop_test(t, each_byte_damaged, 0, N(everything));
+	tcase_add_loop_test(t, golden_file, 0, N_ELEMENTS(golden));
+	tcase_add_test(t, corpus);
+	tcase_add_loop_test(t, each_allocation_fails, 0, N_ELEMENTS(everything));
+	tcase_add_loop_test(t, each_cut, 0, N_ELEMENTS(everything));
+	tcase_add_loop_test(t, each_byte_damaged, 0, N_ELEMENTS(everything));
 	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return run_suite(s);
 }

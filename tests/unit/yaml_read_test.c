@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is refused, at which line and in which words; and what is not. */
+#include "testing.h"
 #include "yaml_rewrite.h"
 
 #include "format/format.h"
 
-#include <check.h>
 #include <time.h>
 
 #define P "profile: 1\n"
@@ -342,25 +342,17 @@ START_TEST(nesting_is_bounded)
 }
 END_TEST
 
-#define N(table) (int)(sizeof(table) / sizeof(table[0]))
-
 int main(void)
 {
 	Suite *s = suite_create("yaml_read");
 	TCase *t = tcase_create("reading");
-	SRunner *sr;
-	int failed;
 
 	tcase_set_timeout(t, 60);
-	tcase_add_loop_test(t, refused, 0, N(refusals));
-	tcase_add_loop_test(t, accepted, 0, N(spellings));
-	tcase_add_loop_test(t, probed, 0, N(probe_cases));
-	tcase_add_loop_test(t, bounded, 0, N(bombs));
+	tcase_add_loop_test(t, refused, 0, N_ELEMENTS(refusals));
+	tcase_add_loop_test(t, accepted, 0, N_ELEMENTS(spellings));
+	tcase_add_loop_test(t, probed, 0, N_ELEMENTS(probe_cases));
+	tcase_add_loop_test(t, bounded, 0, N_ELEMENTS(bombs));
 	tcase_add_test(t, nesting_is_bounded);
 	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return run_suite(s);
 }

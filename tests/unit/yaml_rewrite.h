@@ -43,23 +43,4 @@ static inline enum prof_status yaml_rewrite(struct prof_buffer *out,
 	return status;
 }
 
-/* The whole of a file; the caller frees *text. False: it is not there. */
-static inline bool read_whole_file(char **text, size_t *size,
-                                   const char *path)
-{
-	FILE *f = fopen(path, "rb");
-	long end;
-
-	if (!f)
-		return false;
-	fseek(f, 0, SEEK_END);
-	end = ftell(f);
-	rewind(f);
-	*text = malloc((size_t)end + 1);
-	*size = fread(*text, 1, (size_t)end, f);
-	(*text)[*size] = '\0';
-	fclose(f);
-	return true;
-}
-
 #endif

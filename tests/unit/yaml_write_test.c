@@ -3,9 +3,9 @@
  * Strings that YAML readers are known to misread, through our own reader and
  * through PyYAML (where python3-yaml is installed); and the orders of labels.
  */
+#include "testing.h"
 #include "yaml_rewrite.h"
 
-#include <check.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -442,30 +442,24 @@ START_TEST(labels_keep_their_order)
 }
 END_TEST
 
-#define N(table) (int)(sizeof(table) / sizeof(table[0]))
-
 int main(void)
 {
 	Suite *s = suite_create("yaml_write");
 	TCase *t = tcase_create("writing");
-	SRunner *sr;
 	int failed;
 
 	make_strings();
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, our_reader);
-	tcase_add_loop_test(t, labels_keep_their_order, 0, N(label_cases));
+	tcase_add_loop_test(t, labels_keep_their_order, 0, N_ELEMENTS(label_cases));
 	if (system("python3 -c 'import yaml; yaml.CSafeLoader' 2>/dev/null") ==
 	    0)
-		tcase_add_loop_test(t, pyyaml, 0, N(loaders));
+		tcase_add_loop_test(t, pyyaml, 0, N_ELEMENTS(loaders));
 	else
 		printf("python3-yaml is not installed: skipped\n");
 	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
+	failed = run_suite(s);
 	for (size_t i = N_HOSTILE; i < N_STRINGS; i++)
 		free((char *)(uintptr_t)strings[i].ptr);
-	return failed != 0;
+	return failed;
 }
