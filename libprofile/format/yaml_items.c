@@ -61,33 +61,29 @@ static bool room_failed(struct yaml_items *p)
 #define READ_ROOM(p, v, more)                                                 \
 	(vec_reserve((v), (more), (p)->allocator) || room_failed(p))
 
-/* Notes what a function of the recorder returned. */
-static void check_told(struct yaml_items *p, enum prof_status status)
-{
-	if (status)
-		yaml_fail_nested(p->r, status);
-}
-
 /* ---- Telling ---- */
 
 static void tell_words(struct yaml_items *p)
 {
 	if (p->r->status || p->words.n == 0)
 		return;
-	check_told(p, p->to->words(p->to->ctx, p->words.data, p->words.n,
-	                           p->has_tags ? p->tags.data : NULL,
-	                           p->has_tags ? p->tags.n : 0, p->r->err));
+	yaml_fail_nested(p->r, p->to->words(p->to->ctx, p->words.data,
+	                                    p->words.n,
+	                                    p->has_tags ? p->tags.data : NULL,
+	                                    p->has_tags ? p->tags.n : 0,
+	                                    p->r->err));
 	p->words.n = p->tags.n = 0;
 	p->has_tags = false;
 }
 
 static enum prof_status tell_count(struct yaml_items *p)
 {
-	const uint64_t *pcs = p->count_pcs.data;
+	size_t begin = 0;
 
 	for (size_t i = 0; i < p->count.n; i++) {
-		p->count.data[i].pcs = pcs;
-		pcs += p->count.data[i].n_pcs;
+		if (p->count.data[i].n_pcs)
+			p->count.data[i].pcs = p->count_pcs.data + begin;
+		begin += p->count.data[i].n_pcs;
 	}
 	return p->to->count(p->to->ctx, (struct prof_str){ p->name.data,
 	                                                   p->name.n },
@@ -112,7 +108,7 @@ static void tell_call(struct yaml_items *p)
 		                   p->block.data, p->block.n, p->r->err);
 	else if (p->section == YAML_COUNT)
 		status = tell_count(p);
-	check_told(p, status);
+	yaml_fail_nested(p->r, status);
 	p->is_call_open = p->is_call_of_document = false;
 	p->mem.n = p->block.n = p->count.n = p->count_pcs.n = 0;
 }
@@ -141,6 +137,16 @@ static void tell_before_log(struct yaml_items *p)
 }
 
 /* ---- Tags ---- */
+
+/* Tells the labels at hand, of which these are the views. */
+static void tell_labels(struct yaml_items *p, uint64_t tag,
+                        const struct prof_label *labels)
+{
+	if (!p->r->status)
+		yaml_fail_nested(p->r, p->to->label_set(p->to->ctx, tag, labels,
+		                                        p->labels.rows.n,
+		                                        p->r->err));
+}
 
 /* The bytes that stand for the labels at hand. */
 static bool pack_labels(struct yaml_items *p,
@@ -191,9 +197,10 @@ static uint64_t tag_of_labels(struct yaml_items *p)
 	                   p->allocator);
 	if (!tag)
 		room_failed(p);
-	else if (tag >= n_known)
-		check_told(p, p->to->label_set(p->to->ctx, tag, labels, n,
-		                               p->r->err));
+	if (tag < n_known)
+		return tag;
+	tell_words(p);
+	tell_labels(p, tag, labels);
 	return tag;
 }
 
@@ -342,9 +349,7 @@ static void tell_label_set(struct yaml_items *p, uint64_t tag)
 	(void)tag;
 	p->has_numbered_tags = true;
 	tell_before_log(p);
-	if (!p->r->status)
-		check_told(p, p->to->label_set(p->to->ctx, p->tag, labels,
-		                               p->labels.rows.n, p->r->err));
+	tell_labels(p, p->tag, labels);
 }
 
 static void tell_mapping(struct yaml_items *p, uint64_t tag)
@@ -368,8 +373,8 @@ static void tell_mapping(struct yaml_items *p, uint64_t tag)
 		          "id: belongs to the mappings of a profile");
 	tell_before_log(p);
 	if (!p->r->status)
-		check_told(p, p->to->mapping(p->to->ctx, m->time, &told,
-		                             p->r->err));
+		yaml_fail_nested(p->r, p->to->mapping(p->to->ctx, m->time,
+		                                      &told, p->r->err));
 }
 
 static void tell_symbol(struct yaml_items *p, uint64_t tag)
@@ -391,8 +396,8 @@ static void tell_symbol(struct yaml_items *p, uint64_t tag)
 			.start_line = f->start,
 		});
 	}
-	check_told(p, p->to->symbol(p->to->ctx, p->pc, p->symbol.data,
-	                            p->symbol.n, p->r->err));
+	yaml_fail_nested(p->r, p->to->symbol(p->to->ctx, p->pc, p->symbol.data,
+	                                     p->symbol.n, p->r->err));
 }
 
 /* rate:, or name: and its rate: another call begins. */
@@ -407,17 +412,20 @@ static void begin_call(struct yaml_items *p, uint64_t tag)
  * All of `needs` must be there, and nothing beyond `needs` and `may`.
  */
 #define IN(place) (1u << (place))
-#define ANYWHERE (IN(YAML_CPU) | IN(YAML_MEM) | IN(YAML_COUNT) | IN(YAML_BLOCK) | IN(YAML_LOG))
+#define ANYWHERE                                                              \
+	(IN(YAML_CPU) | IN(YAML_MEM) | IN(YAML_COUNT) | IN(YAML_BLOCK) |      \
+	 IN(YAML_LOG))
 static const struct item_kind {
 	unsigned sections;
 	uint32_t needs, may;
 	void (*tell)(struct yaml_items *p, uint64_t tag);
 } item_kinds[] = {
-	{ IN(YAML_CPU), BIT(ITEM_N) | BIT(ITEM_PCS), BIT(ITEM_T) | BIT(ITEM_TAG),
-	  add_cpu_sample },
+	{ IN(YAML_CPU), BIT(ITEM_N) | BIT(ITEM_PCS),
+	  BIT(ITEM_T) | BIT(ITEM_TAG), add_cpu_sample },
 	{ IN(YAML_CPU), BIT(ITEM_LOST), BIT(ITEM_T) | BIT(ITEM_TAG), add_lost },
 	{ IN(YAML_CPU), BIT(ITEM_HZ), BIT(ITEM_T) | BIT(ITEM_TAG), add_hz },
-	{ IN(YAML_MEM), BIT(ITEM_ALLOC) | BIT(ITEM_PCS), BIT(ITEM_FREE), add_mem },
+	{ IN(YAML_MEM), BIT(ITEM_ALLOC) | BIT(ITEM_PCS), BIT(ITEM_FREE),
+	  add_mem },
 	{ IN(YAML_MEM), BIT(ITEM_RATE), 0, begin_call },
 	{ IN(YAML_COUNT), BIT(ITEM_N) | BIT(ITEM_PCS),
 	  BIT(ITEM_TAG) | BIT(ITEM_LABELS) | BIT(ITEM_NUM), add_count },

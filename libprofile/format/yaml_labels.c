@@ -50,12 +50,19 @@ static void read_number_label(struct yaml_reader *r, struct yaml_labels *l,
 	add_label(r, l, &label);
 }
 
+/* Not more of a string than is of use in a message; it has no '\0'. */
+static int shown_size(struct prof_str s)
+{
+	return (int)(s.len < 60 ? s.len : 60);
+}
+
 /* A key of a map of labels, of which those from row `first` are before it. */
 static struct yaml_text read_label_key(struct yaml_reader *r,
                                        const struct yaml_labels *l,
                                        size_t first)
 {
-	struct yaml_text key = yaml_keep(r, yaml_string(r, "the key of a label"));
+	const struct yaml_text key =
+		yaml_keep(r, yaml_string(r, "the key of a label"));
 	const struct prof_str name = yaml_kept(r, key);
 
 	for (size_t i = first; i < l->rows.n; i++) {
@@ -63,8 +70,9 @@ static struct yaml_text read_label_key(struct yaml_reader *r,
 
 		if (other.len == name.len &&
 		    memcmp(other.ptr, name.ptr, name.len) == 0)
-			yaml_fail(r, PROF_CORRUPT, "a label's key that is there "
-			          "twice: %.60s", name.len ? name.ptr : "\"\"");
+			yaml_fail(r, PROF_CORRUPT, "a label's key that is "
+			          "there twice: %.*s", shown_size(name),
+			          name.ptr);
 	}
 	return key;
 }

@@ -68,7 +68,8 @@ bool yaml_read_mapping(struct yaml_reader *r, struct yaml_mapping *out)
 			out->file = yaml_keep(r, yaml_string(r, "file"));
 			break;
 		case YAML_MAPPING_BUILD_ID:
-			out->build_id = yaml_keep(r, yaml_string(r, "build_id"));
+			out->build_id = yaml_keep(r, yaml_string(r,
+			                                         "build_id"));
 			break;
 		case YAML_MAPPING_START:
 			out->start = yaml_u64(r, "start");

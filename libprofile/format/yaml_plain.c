@@ -36,7 +36,8 @@ static bool is_digit(char c)
 /* s follows the sign, if there is one. */
 static bool looks_like_number(const char *s, size_t size)
 {
-	static const char in_numbers[] = "0123456789abcdefABCDEFxXoO_:.+-tTzZ \t";
+	static const char in_numbers[] =
+		"0123456789abcdefABCDEFxXoO_:.+-tTzZ \t";
 
 	if (size == 4 && (strncasecmp(s, ".inf", 4) == 0 ||
 	                  strncasecmp(s, ".nan", 4) == 0))

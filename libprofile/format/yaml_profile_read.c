@@ -145,6 +145,7 @@ static void default_sample_types(struct profile_reader *p)
 
 	if (!(p->seen & 1u << KEY_SAMPLE_TYPES))
 		prof_add_sample_type(p->b, &samples);
+	check_builder(p);
 }
 
 static void read_period(struct profile_reader *p)
@@ -225,11 +226,14 @@ static void add_mapping(struct profile_reader *p)
 
 static void add_function(struct profile_reader *p)
 {
+	enum { ID, NAME, SYSTEM_NAME, FILENAME, START };
 	static const struct yaml_keys keys = {
 		"a function", 5, { "id", "fn", "sys", "file", "start" }
 	};
 	struct yaml_reader *r = p->r;
 	struct row_function row = { 0 };
+	uint32_t *const strings[] = { &row.name, &row.system_name,
+	                              &row.filename };
 	uint32_t seen = 0;
 	uint64_t id = 0;
 	int key;
@@ -237,18 +241,18 @@ static void add_function(struct profile_reader *p)
 	if (!yaml_begin_map(r, "a function"))
 		return;
 	while ((key = yaml_key(r, &keys, &seen)) != YAML_END) {
-		if (key == 0)
+		if (key == ID)
 			id = yaml_u64(r, "id");
-		else if (key == 4)
+		else if (key == START)
 			row.start_line = yaml_i64(r, "start");
 		else
-			*(key == 1 ? &row.name : key == 2 ? &row.system_name :
-			  &row.filename) =
-				builder_string(p->b, yaml_string(r, keys.names[key]));
+			*strings[key - NAME] = builder_string(
+				p->b, yaml_string(r, keys.names[key]));
 	}
-	if (!(seen & 1u << 2))
+	if (!(seen & 1u << SYSTEM_NAME))
 		row.system_name = row.name;
-	yaml_ids_add(&p->functions, r, seen & 1u ? &id : NULL, "function");
+	yaml_ids_add(&p->functions, r, seen & 1u << ID ? &id : NULL,
+	             "function");
 	if (!r->status)
 		builder_append_function(p->b, &row);
 	check_builder(p);
@@ -496,7 +500,8 @@ static void check_order(struct profile_reader *p, int key)
 		          document_keys.names[__builtin_ctz(later)]);
 }
 
-static struct yaml_text read_text(struct profile_reader *p, int key)
+static struct yaml_text read_text(struct profile_reader *p,
+                                  enum document_key key)
 {
 	return yaml_keep(p->r, yaml_string(p->r, document_keys.names[key]));
 }

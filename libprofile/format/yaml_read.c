@@ -120,8 +120,12 @@ void yaml_fail(struct yaml_reader *r, enum prof_status status,
 
 void yaml_fail_nested(struct yaml_reader *r, enum prof_status status)
 {
-	if (!r->status)
-		r->status = status;
+	if (r->status || status == PROF_OK)
+		return;
+	r->status = status;
+	if (r->err && r->err->line == 0 && status != PROF_NOMEM &&
+	    status != PROF_SYSTEM)
+		r->err->line = r->line;
 }
 
 /*

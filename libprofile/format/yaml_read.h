@@ -49,7 +49,10 @@ void yaml_reader_close(struct yaml_reader *r);
 void yaml_fail(struct yaml_reader *r, enum prof_status status,
                const char *format, ...) ERROR_FORMAT(3, 4);
 
-/* As a nested call failed that has filled r->err itself, or run out. */
+/*
+ * Where a call failed that has filled r->err itself: keeps its status, and
+ * adds the line, if it is about what was read. PROF_OK is no failure.
+ */
 void yaml_fail_nested(struct yaml_reader *r, enum prof_status status);
 
 /* ---- Events ---- */

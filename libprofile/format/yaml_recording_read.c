@@ -86,17 +86,17 @@ static void tell_header(struct recording_reader *p)
 {
 	const struct prof_recorder *to = p->items.to;
 	struct prof_recording_header *h = &p->header;
-	enum prof_status status;
 
 	if (p->was_header_told || p->r->status)
 		return;
 	p->was_header_told = true;
-	h->is_stream = !(p->seen & BIT(KEY_RECORDED));
+	h->is_stream = p->schema->section == YAML_CPU &&
+		!(p->seen & BIT(KEY_RECORDED));
+	/* Of a plain stream, the words alone know. */
+	h->hz = h->is_stream ? 0 : p->hz;
 	h->kinds |= p->schema->kinds;
 	h->command = yaml_kept(p->r, p->command);
-	status = to->header(to->ctx, h, p->r->err);
-	if (status)
-		yaml_fail_nested(p->r, status);
+	yaml_fail_nested(p->r, to->header(to->ctx, h, p->r->err));
 }
 
 /* ---- The document ---- */
@@ -112,7 +112,8 @@ static void read_kinds(struct recording_reader *p)
 		const struct prof_str s = yaml_string(p->r, "a kind");
 		unsigned i = 0;
 
-		while (i < YAML_LOG && strcmp(yaml_section_keys.names[i], s.ptr) != 0)
+		while (i < YAML_LOG &&
+		       strcmp(yaml_section_keys.names[i], s.ptr) != 0)
 			i++;
 		if (i == YAML_LOG)
 			yaml_fail(p->r, PROF_CORRUPT, "kinds: knows cpu, mem, "
@@ -264,14 +265,6 @@ static void read_end(struct recording_reader *p)
 	}
 }
 
-static void read_hz(struct recording_reader *p)
-{
-	p->hz = yaml_u64(p->r, "hz");
-	/* Of a plain stream, the words alone know. */
-	if (p->seen & BIT(KEY_RECORDED))
-		p->header.hz = p->hz;
-}
-
 /* Refuses a key that the schema has not, or that comes too late. */
 static void check_key(struct recording_reader *p, int key)
 {
@@ -285,9 +278,9 @@ static void check_key(struct recording_reader *p, int key)
 		yaml_fail(p->r, PROF_CORRUPT, "%s: does not belong to this "
 		          "kind of recording", name);
 	if (BIT(key) & (BIT(KEY_KINDS) | BIT(KEY_RECORDED)) &&
-	    (p->was_header_told || p->seen & BIT(KEY_HZ)))
-		yaml_fail(p->r, PROF_CORRUPT, "%s: must come before hz: and "
-		          "all that follows it", name);
+	    p->was_header_told)
+		yaml_fail(p->r, PROF_CORRUPT, "%s: must come before mappings "
+		          "and records", name);
 	if (BIT(key) & before_records && p->seen & records)
 		yaml_fail(p->r, PROF_CORRUPT, "%s: must come before the "
 		          "records", name);
@@ -297,7 +290,6 @@ static void check_key(struct recording_reader *p, int key)
 static void tell_end(struct recording_reader *p)
 {
 	const struct prof_recorder *to = p->items.to;
-	enum prof_status status;
 
 	tell_header(p);
 	if (p->schema->section == YAML_CPU && !(p->seen & BIT(KEY_RECORDS))) {
@@ -307,9 +299,8 @@ static void tell_end(struct recording_reader *p)
 	yaml_end_document(p->r);
 	if (p->r->status)
 		return;
-	status = to->end(to->ctx, p->duration_ns, p->lost, p->r->err);
-	if (status)
-		yaml_fail_nested(p->r, status);
+	yaml_fail_nested(p->r, to->end(to->ctx, p->duration_ns, p->lost,
+	                               p->r->err));
 }
 
 static void read_recording(struct recording_reader *p)
@@ -322,7 +313,7 @@ static void read_recording(struct recording_reader *p)
 		case KEY_SCHEMA: break;
 		case KEY_KINDS: read_kinds(p); break;
 		case KEY_RECORDED: read_recorded(p); break;
-		case KEY_HZ: read_hz(p); break;
+		case KEY_HZ: p->hz = yaml_u64(p->r, "hz"); break;
 		case KEY_HEADER: read_header_words(p); break;
 		case KEY_RATE:
 			yaml_read_call_field(&p->items, YAML_RATE);

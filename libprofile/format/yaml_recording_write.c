@@ -32,7 +32,7 @@ struct yaml_recorder {
 	uint64_t hz;           /* that was written; 0: none */
 	bool is_stream;
 	bool has_words;        /* some were written */
-	bool has_begun;        /* words or a call: what stands at the top does */
+	bool has_begun;        /* words or a call were told */
 };
 
 /* ---- Lines ---- */
@@ -184,9 +184,15 @@ static void write_recorded(struct yaml_recorder *w,
 	if (h->command.len)
 		yaml_field_string(&f, "command", h->command);
 	close_item(w, &f);
-	if (h->hz)
-		write_u64(w, "hz", h->hz);
-	w->hz = h->hz;
+}
+
+/* With CPU samples alone, recorded: tells our container from plain words. */
+static bool needs_recorded(const struct yaml_recorder *w,
+                           const struct prof_recording_header *h)
+{
+	if (w->schema == YAML_CPU_CHUNKS)
+		return !h->is_stream;
+	return h->time_ns || h->clock_ns || h->pid || h->command.len;
 }
 
 static enum prof_status put_header(void *ctx,
@@ -200,8 +206,11 @@ static enum prof_status put_header(void *ctx,
 	write_u64(w, yaml_schema_key(w->schema), 1);
 	if (w->schema == YAML_RECORDING)
 		write_kinds(w, h->kinds);
-	if (!h->is_stream)
+	if (needs_recorded(w, h))
 		write_recorded(w, h);
+	if (!h->is_stream && h->hz)
+		write_u64(w, "hz", h->hz);
+	w->hz = h->is_stream ? 0 : h->hz;
 	return sink_status(w, err);
 }
 

@@ -6,9 +6,9 @@
  *	```yaml hand        accepted; what is written is a fixed point
  *	```yaml error N: T  refused at line N of the block, with text T
  */
+#include "testing.h"
 #include "yaml_rewrite.h"
 
-#include <check.h>
 
 #define FENCE "```yaml"
 
@@ -60,12 +60,12 @@ static void check_error(const char *text, size_t size, const char *expected)
 
 START_TEST(examples)
 {
-	char *page, *at;
-	size_t size;
+	const struct bytes file = bytes_of_file(SOURCE_DIR
+	                                        "/docs/yaml-format.md");
+	char *page = strndup((char *)file.data, file.size);
+	char *at;
 	int n = 0;
 
-	ck_assert(read_whole_file(&page, &size,
-	                          SOURCE_DIR "/docs/yaml-format.md"));
 	for (at = page; (at = strstr(at, "\n" FENCE)) != NULL; n++) {
 		const char *kind = at + strlen("\n" FENCE);
 		char *begin = strchr(kind, '\n') + 1;
@@ -84,6 +84,7 @@ START_TEST(examples)
 	}
 	ck_assert_int_ge(n, 15);
 	free(page);
+	free(file.data);
 }
 END_TEST
 
@@ -91,14 +92,8 @@ int main(void)
 {
 	Suite *s = suite_create("yaml_docs");
 	TCase *t = tcase_create("examples");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_test(t, examples);
 	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return run_suite(s);
 }

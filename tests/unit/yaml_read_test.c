@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is refused, at which line and in which words; and what is not. */
+#include "testing.h"
 #include "yaml_rewrite.h"
 
-#include <check.h>
+#include "format/format.h"
+
 #include <time.h>
 
 #define P "profile: 1\n"
@@ -30,7 +32,8 @@ static const struct refusal {
 	{ P "...\n" P, PROF_CORRUPT, 3, "document" },
 	{ P "default: a\ndefault: a\n", PROF_CORRUPT, 3, "there twice" },
 	{ P P, PROF_CORRUPT, 2, "there twice" },
-	{ P "\ncolour: a\n", PROF_CORRUPT, 3, "unknown key in a profile: colour" },
+	{ P "\ncolour: a\n", PROF_CORRUPT, 3,
+	  "unknown key in a profile: colour" },
 	{ P "? [a]\n: b\n", PROF_CORRUPT, 2, "a key must be a single value" },
 	{ S "- {v: 1, v: 2}\n", PROF_CORRUPT, 3, "there twice in a sample: v" },
 	{ S "- {v: 1, labels: {a: b, \"a\": c}}\n", PROF_CORRUPT, 3,
@@ -105,8 +108,7 @@ static const struct refusal {
 	{ P "sample_types: {}\n", PROF_CORRUPT, 2, "must be a list" },
 	{ P "locations: []\nmappings: []\n", PROF_CORRUPT, 3,
 	  "mappings must come before locations" },
-	{ S "[]\nsample_types: [a/b]\n", PROF_CORRUPT, 4,
-	  "" },
+	{ S "[]\nsample_types: [a/b]\n", PROF_CORRUPT, 4, "" },
 	{ P "locations:\n- {map: 1}\n", PROF_CORRUPT, 3, "no mapping 1" },
 	{ P "locations:\n- {map: 0}\n", PROF_CORRUPT, 3, "no mapping 0" },
 	{ P "locations:\n- {id: 0}\n", PROF_CORRUPT, 3, "id 0" },
@@ -162,12 +164,15 @@ static const struct refusal {
 	{ "mem_profile: 1\nrate: 1\nrecords:\n- {alloc: [1, 2], pcs: [0]}\n",
 	  PROF_CORRUPT, 4, "can not be 0" },
 	{ "mem_profile: 1\nrate: 1\nrecords:\n- {alloc: [1, 2], pcs: [1, 2, 3, "
-	  "4, 5, 6, 7, 8, 9, 1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 2, 3, 4, 5, 6, 7, 8, "
-	  "9, 1, 2, 3, 4, 5, 6]}\n", PROF_CORRUPT, 4, "at most 32" },
+	  "4, 5, 6, 7, 8, 9, 1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 2, 3, 4, 5, 6, 7, "
+	  "8, "
+	  "9, 1, 2, 3, 4, 5, 6]}\n",
+	  PROF_CORRUPT, 4, "at most 32" },
 	{ "block_profile: 1\nname: a\nrecords: []\n", PROF_CORRUPT, 3,
 	  "come together" },
 	{ "count_profile: 1\nname: a\nrecords:\n- {n: 1, pcs: [], tag: 1, "
-	  "labels: {a: b}}\n", PROF_CORRUPT, 4, "not both" },
+	  "labels: {a: b}}\n",
+	  PROF_CORRUPT, 4, "not both" },
 	{ "recording: 1\nkinds: [disk]\n", PROF_CORRUPT, 2, "disk" },
 	{ "recording: 1\nsections:\n- {cpu: [], mem: []}\n", PROF_CORRUPT, 3,
 	  "one key" },
@@ -248,27 +253,30 @@ END_TEST
 /* What may stand before the first key when the format is not named. */
 static const struct probe_case {
 	const char *head;
-	bool is_found;
+	bool is_yaml, is_recording;
 } probe_cases[] = {
-	{ "profile: 1\n", true },
-	{ "\xef\xbb\xbfprofile: 1\n", true },
-	{ "# a comment\n\n%YAML 1.1\n---\nprofile: 1\n", true },
-	{ "{profile: 1}\n", true },
-	{ "profile: 9\n", false }, /* found, and refused for its version */
-	{ "profiles: 1\n", false },
-	{ "profile;main 1\n", false },
-	{ "# profile: 1\n", false },
+	{ P, true, false },
+	{ "profile: 9\n", true, false },
+	{ "\xef\xbb\xbfprofile: 1\n", true, false },
+	{ "# a comment\n\n%YAML 1.1\n---\ncpu_chunks: 1\n", true, true },
+	{ "{recording: 1}\n", true, true },
+	{ "count_profile:\n", true, true },
+	{ "profiles: 1\n", false, false },
+	{ "profile;main 1\n", false, false },
+	{ "# profile: 1\n", false, false },
+	{ "profile:", false, false },
+	{ "", false, false },
 };
 
 START_TEST(probed)
 {
 	const struct probe_case *c = &probe_cases[_i];
-	struct prof_profile *p = NULL;
-	struct prof_error err = { 0 };
+	const unsigned char *head = (const unsigned char *)c->head;
+	const size_t size = strlen(c->head);
 
-	ck_assert_int_eq(prof_read_mem(&p, c->head, strlen(c->head), NULL,
-	                               &err) == PROF_OK, c->is_found);
-	prof_profile_free(p);
+	ck_assert_int_eq(yaml_format.probe(head, size) == 3, c->is_yaml);
+	ck_assert_int_eq(yaml_format.holds_recording(head, size),
+	                 c->is_recording);
 }
 END_TEST
 
@@ -334,25 +342,17 @@ START_TEST(nesting_is_bounded)
 }
 END_TEST
 
-#define N(table) (int)(sizeof(table) / sizeof(table[0]))
-
 int main(void)
 {
 	Suite *s = suite_create("yaml_read");
 	TCase *t = tcase_create("reading");
-	SRunner *sr;
-	int failed;
 
 	tcase_set_timeout(t, 60);
-	tcase_add_loop_test(t, refused, 0, N(refusals));
-	tcase_add_loop_test(t, accepted, 0, N(spellings));
-	tcase_add_loop_test(t, probed, 0, N(probe_cases));
-	tcase_add_loop_test(t, bounded, 0, N(bombs));
+	tcase_add_loop_test(t, refused, 0, N_ELEMENTS(refusals));
+	tcase_add_loop_test(t, accepted, 0, N_ELEMENTS(spellings));
+	tcase_add_loop_test(t, probed, 0, N_ELEMENTS(probe_cases));
+	tcase_add_loop_test(t, bounded, 0, N_ELEMENTS(bombs));
 	tcase_add_test(t, nesting_is_bounded);
 	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return run_suite(s);
 }

@@ -4,9 +4,9 @@
  * text, a line an event, before and after. How words are cut into calls is
  * not noted, because it says nothing.
  */
+#include "testing.h"
 #include "yaml_rewrite.h"
 
-#include <check.h>
 #include <inttypes.h>
 #include <stdarg.h>
 
@@ -527,7 +527,8 @@ START_TEST(long_stream)
 	struct prof_error err = { 0 };
 
 	for (size_t i = 0; i < N; i++) {
-		memcpy(words + 4 * i, (const uint64_t[]){ 4, i, i % 3, ~i }, 32);
+		memcpy(words + 4 * i, (const uint64_t[]){ 4, i, i % 3, ~i },
+		       32);
 		tags[i] = i % 1000 == 7;
 	}
 	OK(prof_recorder_new(&to, "yaml", prof_sink_buffer(&yaml), NULL, &err));
@@ -539,7 +540,8 @@ START_TEST(long_stream)
 	memory = (struct memory_source){ .data = yaml.data, .size = yaml.size };
 	OK(prof_read_recording(&to, source_memory(&memory), NULL, &err));
 	prof_recorder_free(&to);
-	OK(prof_recorder_new(&to, "yaml", prof_sink_buffer(&again), NULL, &err));
+	OK(prof_recorder_new(&to, "yaml", prof_sink_buffer(&again), NULL,
+	                     &err));
 	memory = (struct memory_source){ .data = raw.data, .size = raw.size };
 	OK(prof_read_recording(&to, source_memory(&memory), NULL, &err));
 	prof_recorder_free(&to);
@@ -601,24 +603,16 @@ START_TEST(as_a_profile)
 }
 END_TEST
 
-#define N(table) (int)(sizeof(table) / sizeof(table[0]))
-
 int main(void)
 {
 	Suite *s = suite_create("yaml_recording");
 	TCase *t = tcase_create("recordings");
-	SRunner *sr;
-	int failed;
 
 	tcase_set_timeout(t, 60);
-	tcase_add_loop_test(t, round_trip, 0, N(recordings));
+	tcase_add_loop_test(t, round_trip, 0, N_ELEMENTS(recordings));
 	tcase_add_test(t, long_stream);
 	tcase_add_test(t, refused_by_the_writer);
 	tcase_add_test(t, as_a_profile);
 	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return run_suite(s);
 }

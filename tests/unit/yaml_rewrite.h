@@ -27,7 +27,8 @@ static inline enum prof_status yaml_rewrite(struct prof_buffer *out,
 	struct prof_recorder to;
 	enum prof_status status;
 
-	status = prof_recorder_new(&to, "yaml", prof_sink_buffer(out), NULL, err);
+	status = prof_recorder_new(&to, "yaml", prof_sink_buffer(out), NULL,
+	                           err);
 	if (status != PROF_OK)
 		return status;
 	status = prof_read_recording(&to, source_memory(&memory), options, err);
@@ -40,25 +41,6 @@ static inline enum prof_status yaml_rewrite(struct prof_buffer *out,
 	status = prof_write(p, "yaml", prof_sink_buffer(out), NULL, err);
 	prof_profile_free(p);
 	return status;
-}
-
-/* The whole of a file; the caller frees *text. False: it is not there. */
-static inline bool read_whole_file(char **text, size_t *size,
-                                   const char *path)
-{
-	FILE *f = fopen(path, "rb");
-	long end;
-
-	if (!f)
-		return false;
-	fseek(f, 0, SEEK_END);
-	end = ftell(f);
-	rewind(f);
-	*text = malloc((size_t)end + 1);
-	*size = fread(*text, 1, (size_t)end, f);
-	(*text)[*size] = '\0';
-	fclose(f);
-	return true;
 }
 
 #endif
