@@ -1,4 +1,3 @@
-'use strict';
 /*
  * The page of a profile. The data is a tree of frames in preorder and a list
  * of samples at its nodes, gzip-compressed and in base64 (see html.c).
@@ -7,8 +6,10 @@
  * nodes is in typed arrays and done in linear passes; objects (boxes) are
  * made only for what is wide enough to be seen, when it is looked at.
  */
+(() => {
+'use strict';
 const $ = id => document.getElementById(id);
-const ROW = 18, MIN_WIDTH = 0.6, TABLE_ROWS = 1000, GRAPH_NODES = 40;
+const ROW = 18, MIN_WIDTH = 0.6, TABLE_ROWS = 1000, GRAPH_NODES = 40, GRAPH_LEAST = 0.005;
 let P;     /* the profile as read */
 let T;     /* the tree for the type and group chosen */
 let layout = [], selected = null, history_ = [];
@@ -172,6 +173,7 @@ function value(v) {
   const unit = P.types[S.type].unit.toLowerCase(), known = NAMES[unit.length > 2 ? unit.replace(/s$/, '') : unit];
   if (!known) return v.toLocaleString('en') + (unit && unit !== 'count' ? ' ' + unit : '');
   const base = v * known[1];
+  if (!v) return '0';
   let best = UNITS[known[0]][0];
   for (const u of UNITS[known[0]]) if (Math.abs(base) >= u[1]) best = u;
   return (base / best[1]).toFixed(2).replace(/\.00$/, '') + best[0];
@@ -188,7 +190,7 @@ function change(b, a) {
 }
 
 function describe(box) {
-  if (box.frame < 0) return 'all: ' + value(box.total);
+  if (box.frame < 0) return label(box) + (box.frame < -1 ? ', ' + value(box.total) + ' (' + percent(box.total) + ')' : '');
   const f = T.frames[box.frame], lines = [f.name, place(f), 'total ' + value(box.total) + ' (' + percent(box.total) + ')' + (box.self === undefined ? '' : ', self ' + value(box.self) + ' (' + percent(box.self) + ')')];
   if (P.diff) lines.push('before ' + value(box.before) + ', after ' + value(box.after) + ': ' + change(box.before, box.after));
   return lines.filter(Boolean).join('\n');
@@ -272,10 +274,16 @@ function place_(box, width, row, down, out) {
     const [b, x, w, y] = stack.pop();
     out.push({ b, x, w, y });
     let cx = x;
-    const scale = w / b.total;
-    for (const k of b.kids()) {
-      const kw = k.total * scale;
-      if (kw < MIN_WIDTH) break;
+    const scale = w / b.total, kids = b.kids();
+    for (let i = 0; i < kids.length; i++) {
+      const k = kids[i], kw = k.total * scale;
+      if (kw < MIN_WIDTH) {
+        const rest = new Box(-2, b);
+        for (let j = i; j < kids.length; j++) { rest.total += kids[j].total; rest.before += kids[j].before; rest.after += kids[j].after; }
+        rest.n = kids.length - i;
+        if (rest.total * scale >= 1) out.push({ b: rest, x: cx, w: rest.total * scale, y: y + down });
+        break;
+      }
       stack.push([k, cx, kw, y + down]);
       cx += kw;
     }
@@ -319,6 +327,7 @@ function hue(f) {
   return hues[f];
 }
 function colour(b, dark) {
+  if (b.frame < -1) return dark ? '#2b2d31' : '#ececef';
   if (b.frame < 0) return dark ? '#44474d' : '#d9dbe0';
   if (matches && matches[b.frame]) return dark ? '#a23fd6' : '#d58bff';
   if (P.diff) {
@@ -361,7 +370,7 @@ function draw() {
 }
 const redraw = () => { if (!drawn) drawn = requestAnimationFrame(draw); };
 
-const label = b => b.frame < 0 ? 'all ' + value(b.total) : T.frames[b.frame].name;
+const label = b => b.frame === -1 ? 'all ' + value(b.total) : b.frame < 0 ? '(' + b.n + ' too narrow to show)' : T.frames[b.frame].name;
 
 /* ---- Table ---- */
 
@@ -400,7 +409,7 @@ function drawTable() {
 
 /* The heaviest functions, and edges between those that are next to kept ones. */
 function callGraph() {
-  const nodes = top().slice().sort((a, b) => b.total - a.total || a.f - b.f).slice(0, GRAPH_NODES), kept = new Map(nodes.map((r, i) => [r.f, i]));
+  const nodes = top().slice().sort((a, b) => b.total - a.total || a.f - b.f).filter(r => r.total >= T.sum * GRAPH_LEAST).slice(0, GRAPH_NODES), kept = new Map(nodes.map((r, i) => [r.f, i]));
   const edges = new Map(), path = [], seen = new Map();
   for (let i = 0; i < T.n; i++) {
     path.length = T.depth[i];
@@ -536,7 +545,7 @@ function hit(e) {
   return l && l.y === row && x < l.x + l.w ? l.b : null;
 }
 function zoomTo(box) {
-  if (!box) return;
+  if (!box || box.frame < -1) return;
   selected = null;
   if (S.view === 'sandwich') { if (box.frame >= 0) set({ f: box.frame }); }
   else set({ zoom: box.path().join('.') });
@@ -637,3 +646,4 @@ inflate($('data').textContent).then(bytes => {
   show();
   document.documentElement.dataset.ready = '1';
 }).catch(e => { $('wait').textContent = 'This page could not be shown: ' + e.message; throw e; });
+})();
