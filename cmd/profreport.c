@@ -246,6 +246,9 @@ static const struct cli_option value_options[] = {
 };
 
 static const struct cli_option output_options[] = {
+	{ .name = "from", .arg = "FORMAT", .type = CLI_READABLE,
+	  FIELD(reading.options.format),
+	  .help = "of the inputs; auto (the default): by their content" },
 	{ .name = "output", .arg = "FILE", .letter = 'o', .type = CLI_FILE,
 	  FIELD(output_name), .help = "write to FILE (standard output)" },
 	{ .name = "json", .type = CLI_FLAG, FIELD(is_json),
@@ -277,7 +280,7 @@ static const struct cli_group groups[] = {
 	{ "What becomes a node", graph_options, 0 },
 	{ "What is left out", trim_options, 0 },
 	{ "Which values", value_options, 0 },
-	{ "Output", output_options, 0 },
+	{ "Input and output", output_options, 0 },
 	{ "Comparing", diff_options, 0 },
 	{ "Reading any format", read_any_options,
 	  offsetof(struct profreport, reading) },
