@@ -11,7 +11,7 @@
  */
 
 #include "base/regex.h"
-#include "report/json.h"
+#include "base/json.h"
 #include "report/report.h"
 
 #include <inttypes.h>

@@ -4,7 +4,7 @@
  * the unit and the total. Values are those of the profile, in its own unit.
  */
 
-#include "report/json.h"
+#include "base/json.h"
 #include "report/report.h"
 
 #include <inttypes.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef REPORT_JSON_H
-#define REPORT_JSON_H
+#ifndef BASE_JSON_H
+#define BASE_JSON_H
 
 #include "base/output.h"
 

@@ -3,7 +3,7 @@
  * JSON by hand: strings and commas are all there is to it.
  */
 
-#include "report/json.h"
+#include "base/json.h"
 
 /* Bytes of the UTF-8 character at p, or 0 where there is none. */
 static size_t character_size(const unsigned char *p, size_t left)
