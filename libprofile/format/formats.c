@@ -21,6 +21,7 @@ static const struct format *const formats[] = {
 	&yaml_format,
 	&collapsed_format,
 	&text_format,
+	&speedscope_format,
 };
 
 #define N_FORMATS (sizeof(formats) / sizeof(formats[0]))

@@ -106,20 +106,34 @@ static void drop_light_tags(struct trimmer *m)
 	g->tags.n = n;
 }
 
+/*
+ * Edges to nodes that are not shown (their sum is 0) stay however light: tree
+ * has lines for them, as in pprof.
+ */
 static bool drop_light_edges(struct trimmer *m)
 {
 	struct graph *g = &m->t->graph;
 	size_t n_before = g->edges.n;
+	VEC(bool) is_shown = { 0 };
 	bool is_ok;
 
 	m->t->dropped_edges = 0;
 	if (m->edge_cutoff <= 0)
 		return true;
-	if (!keep_none(m, n_before))
+	if (!keep_none(m, n_before) ||
+	    !vec_reserve(&is_shown, g->nodes.n + 1, m->r->a))
 		return false;
-	for (size_t i = 0; i < n_before; i++)
-		m->keep.data[i] = measure_abs(g->edges.data[i].weight.value) >=
-		                  m->edge_cutoff;
+	memset(is_shown.data, 0, g->nodes.n + 1);
+	for (size_t i = 0; i < g->shown.n; i++)
+		is_shown.data[g->shown.data[i]] = true;
+	for (size_t i = 0; i < n_before; i++) {
+		const struct graph_edge *e = &g->edges.data[i];
+
+		m->keep.data[i] = measure_abs(e->weight.value) >=
+		                          m->edge_cutoff ||
+		                  !is_shown.data[e->to];
+	}
+	vec_release(&is_shown, m->r->a);
 	is_ok = graph_keep_edges(g, m->keep.data);
 	m->t->dropped_edges = n_before - g->edges.n;
 	return is_ok;
