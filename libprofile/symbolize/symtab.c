@@ -148,6 +148,25 @@ size_t symbols_of_elf(struct symbol_search *s, const struct elf *elf)
 	return n;
 }
 
+bool symbol_address(const struct elf *elf, const char *name, uint64_t *address)
+{
+	struct raw_table t;
+
+	if (!open_table(&t, elf, section_of_type(elf, ELF_SHT_SYMTAB)))
+		return false;
+	for (size_t i = 1; i < t.n; i++) {
+		struct raw_symbol raw = table_row(&t, i);
+		struct prof_str found = table_string(&t, raw.name);
+
+		if (raw.section != SHN_UNDEF_ && found.len == strlen(name) &&
+		    memcmp(found.ptr, name, found.len) == 0) {
+			*address = raw.value;
+			return true;
+		}
+	}
+	return false;
+}
+
 /* ---- PLT ---- */
 
 /*
