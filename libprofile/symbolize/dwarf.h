@@ -44,7 +44,7 @@ enum dwarf_section {
 #define DWARF_NONE UINT64_MAX
 
 struct dwarf_file {
-	struct bytes sections[DWARF_N_SECTIONS];
+	struct span sections[DWARF_N_SECTIONS];
 	bool is_big;
 	uint64_t code_begin; /* ranges below are code that was dropped */
 	VEC(struct dwarf_unit) units; /* by offset */

@@ -98,7 +98,7 @@ static void clear(struct dwarf_abbrevs *t)
 
 static bool compile(struct dwarf_abbrevs *t, const struct dwarf_unit *u)
 {
-	struct bytes s = u->file->sections[DWARF_ABBREV];
+	struct span s = u->file->sections[DWARF_ABBREV];
 	struct cursor c = cursor_at(s.data, s.size, u->abbrevs_at,
 	                            u->file->is_big);
 	uint64_t code;

@@ -150,7 +150,7 @@ struct dwarf_value dwarf_read_value(struct cursor *c,
 
 /* ---- Strings ---- */
 
-static const char *text_at(struct bytes section, uint64_t offset)
+static const char *text_at(struct span section, uint64_t offset)
 {
 	size_t left;
 
@@ -163,7 +163,7 @@ static const char *text_at(struct bytes section, uint64_t offset)
 }
 
 /* Entry i of a table of numbers that begins at base. */
-static uint64_t table_entry(struct bytes section, uint64_t base, uint64_t i,
+static uint64_t table_entry(struct span section, uint64_t base, uint64_t i,
                             unsigned size, bool is_big)
 {
 	struct cursor c;

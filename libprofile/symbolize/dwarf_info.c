@@ -265,7 +265,7 @@ static inline void step_over(const struct scan *s, const struct dwarf_abbrev *a,
 static void scan_entries(struct scan *s)
 {
 	const struct dwarf_unit *u = s->unit;
-	struct bytes info = u->file->sections[DWARF_INFO];
+	struct span info = u->file->sections[DWARF_INFO];
 	struct cursor c = cursor_at(info.data, (size_t)u->end, u->first_entry,
 	                            u->file->is_big);
 	uint32_t depth = 0;
@@ -306,7 +306,7 @@ static bool read_names(struct name_search *n)
 {
 	const struct dwarf_unit *u = n->unit;
 	const struct dwarf_abbrevs *t = dwarf_get_abbrevs(&n->w->abbrevs, u);
-	struct bytes info = u->file->sections[DWARF_INFO];
+	struct span info = u->file->sections[DWARF_INFO];
 	struct cursor c = cursor_at(info.data, (size_t)u->end, n->entry,
 	                            u->file->is_big);
 	const struct dwarf_abbrev *a =

@@ -179,7 +179,7 @@ static bool read_line_header(struct dwarf_line_table *t, struct cursor *c)
 
 bool dwarf_line_open(struct dwarf_line_table *t, const struct dwarf_unit *u)
 {
-	struct bytes s = u->file->sections[DWARF_LINE];
+	struct span s = u->file->sections[DWARF_LINE];
 	struct cursor c = cursor_at(s.data, s.size, u->lines_at,
 	                            u->file->is_big);
 

@@ -35,7 +35,7 @@ struct recent {
 
 struct pclntab {
 	const struct elf *elf;
-	struct bytes table;
+	struct span table;
 	uint64_t address; /* of the table */
 	enum go_version version;
 	bool is_big;
@@ -54,7 +54,7 @@ struct go_function {
 	uint64_t entry, end;
 	uint32_t name, file_program, line_program, unit, start_line;
 	uint32_t inlined_program; /* NO_DATA: nothing is inlined */
-	struct bytes tree;
+	struct span tree;
 };
 
 static struct cursor at(const struct pclntab *t, uint64_t offset)
@@ -158,7 +158,7 @@ static bool open_section(struct pclntab *t, const struct elf *elf)
  */
 static uint64_t read_pointer(const struct pclntab *t, uint64_t address)
 {
-	struct bytes b = elf_memory(t->elf, address, t->word);
+	struct span b = elf_memory(t->elf, address, t->word);
 	struct cursor c = elf_cursor(t->elf, b);
 	uint64_t value = b.data ? cursor_uint(&c, t->word) : 0;
 
@@ -299,11 +299,11 @@ static bool find_function(const struct pclntab *t, uint64_t address,
 }
 
 /* Where the tree of inlined calls is, from the last part of the record. */
-static struct bytes inlined_tree(const struct pclntab *t, struct cursor *c)
+static struct span inlined_tree(const struct pclntab *t, struct cursor *c)
 {
 	bool is_offset = t->version >= GO_1_18;
 	uint64_t where, size = 4096;
-	struct bytes b = { NULL, 0 };
+	struct span b = { NULL, 0 };
 
 	if (!is_offset && t->word == 8 &&
 	    (uint64_t)(c->p - t->table.data) % 8 != 0)

@@ -9,7 +9,7 @@
 /* The symbols that a distribution leaves in a stripped file, packed. */
 static void add_packed_symbols(struct object *o)
 {
-	struct bytes packed = elf_content_of(&o->files.main, ".gnu_debugdata");
+	struct span packed = elf_content_of(&o->files.main, ".gnu_debugdata");
 	struct elf elf;
 
 	if (!packed.data)

@@ -35,7 +35,7 @@ struct object {
 	size_t n;
 
 	struct symbol_search symbols; /* found[n] */
-	struct bytes packed_symbols;  /* .gnu_debugdata, unpacked */
+	struct span packed_symbols;  /* .gnu_debugdata, unpacked */
 	bool has_symbols, has_debug_info, has_go;
 	struct dwarf_file dwarf, alt;
 	struct dwarf_package package;

@@ -156,16 +156,16 @@ static enum find_result read_text(struct source *s, const char *path)
 }
 
 /* How many bytes of memory the segments and sections of an image take. */
-static struct bytes vdso_image(void)
+static struct span vdso_image(void)
 {
 	const unsigned char *p = (const unsigned char *)getauxval(
 		AT_SYSINFO_EHDR);
-	struct bytes head = { p, 4096 };
+	struct span head = { p, 4096 };
 	struct elf elf;
 	uint64_t end = 0;
 
 	if (!p || elf_open(&elf, head, NULL) != PROF_OK)
-		return (struct bytes){ NULL, 0 };
+		return (struct span){ NULL, 0 };
 	for (size_t i = 0; i < elf.segments.n; i++) {
 		const struct elf_segment *s = &elf.segments.data[i];
 
@@ -174,7 +174,7 @@ static struct bytes vdso_image(void)
 	}
 	elf_close(&elf);
 	/* The kernel maps whole pages; the section table is behind. */
-	return (struct bytes){ p, (size_t)((end + 4095) / 4096 * 4096) };
+	return (struct span){ p, (size_t)((end + 4095) / 4096 * 4096) };
 }
 
 static enum find_result open_vmlinux(struct source *s, struct found_files *f,
@@ -188,7 +188,7 @@ static enum find_result open_vmlinux(struct source *s, struct found_files *f,
 void source_open(struct source *s, struct found_files *f,
                  const struct source_options *o)
 {
-	struct bytes image;
+	struct span image;
 
 	switch (s->kind) {
 	case SOURCE_FILE:

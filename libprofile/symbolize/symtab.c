@@ -23,7 +23,7 @@ struct raw_symbol {
 /* A symbol table and its strings. */
 struct raw_table {
 	const struct elf *elf;
-	struct bytes content, strings;
+	struct span content, strings;
 	size_t n, row_size;
 };
 
@@ -260,7 +260,7 @@ static uint64_t jump_slot(const unsigned char *p, size_t size, uint64_t address)
 
 static void add_x86_64_stubs(struct plt *p, struct elf_section *s)
 {
-	struct bytes code = elf_content(p->elf, s);
+	struct span code = elf_content(p->elf, s);
 	uint64_t size = s->entry_size == 8 ? 8 : 16;
 	struct elf_section *lazy = elf_find(p->elf, ".rela.plt");
 	struct elf_section *bound = elf_find(p->elf, ".rela.dyn");
