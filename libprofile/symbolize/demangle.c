@@ -243,19 +243,34 @@ static bool take_plain(struct demangler *d, struct prof_str name, size_t size)
 	return true;
 }
 
+/* Stubs keep their mark behind the name: size of "@plt", or 0. */
+static size_t stub_suffix(struct prof_str name)
+{
+	return name.len > 4 && memcmp(name.ptr + name.len - 4, "@plt", 4) == 0
+	               ? 4
+	               : 0;
+}
+
 struct prof_str demangle(struct demangler *d, struct prof_str name)
 {
-	struct prof_str base = { name.ptr, 0 };
+	struct prof_str base = { name.ptr, name.len - stub_suffix(name) };
+	size_t suffix = name.len - base.len;
 
 	if (d->mode == PROF_DEMANGLE_NONE || name.len == 0)
 		return name;
-	base.len = without_clone_suffix(name);
+	base.len = without_clone_suffix(base);
 	/* DWARF has names with template arguments that are not mangled. */
 	if (!(is_mangled(base) && decode_copy(d, base)) &&
-	    ((base.len == name.len && !memchr(base.ptr, '<', base.len)) ||
+	    ((base.len + suffix == name.len &&
+	      !memchr(base.ptr, '<', base.len)) ||
 	     !take_plain(d, base, base.len)))
 		return name;
 	if (d->mode != PROF_DEMANGLE_FULL)
 		strip(d, d->mode == PROF_DEMANGLE_TEMPLATES);
+	if (suffix && vec_reserve(&d->text, suffix, &mem_malloc)) {
+		memcpy(d->text.data + d->text.n, name.ptr + name.len - suffix,
+		       suffix);
+		d->text.n += suffix;
+	}
 	return (struct prof_str){ d->text.data, d->text.n };
 }

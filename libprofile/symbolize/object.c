@@ -247,9 +247,11 @@ void object_run(struct object *o, size_t i, struct dwarf_worker *w)
 struct chain object_chain(const struct object *o, size_t i,
                           const struct frame_set **set)
 {
-	struct object_answer a = o->answers[i];
+	struct object_answer a = { OBJECT_NO_SET, 0 };
 
 	*set = NULL;
+	if (o->answers)
+		a = o->answers[i];
 	if (a.set == OBJECT_GO_SET)
 		*set = &o->go;
 	else if (a.set != OBJECT_NO_SET)

@@ -42,7 +42,7 @@ struct object {
 	VEC(struct object_unit) units;
 	VEC(uint64_t) unit_addresses;
 	struct frame_set go;
-	struct object_answer *answers; /* [n] */
+	struct object_answer *answers; /* [n]; NULL: only symbols are known */
 };
 
 /*
