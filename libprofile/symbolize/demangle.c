@@ -141,6 +141,10 @@ static void strip(struct demangler *d, bool templates)
 		const char *next = p + 1, *close = NULL;
 		bool keep = true;
 
+		if (*p != 'o' && *p != '{' && *p != '(' && *p != '<') {
+			*to++ = *p++;
+			continue;
+		}
 		if (has_prefix(p, end, "operator") &&
 		    (p == begin || !is_name_char(p[-1])))
 			next = skip_operator(p + strlen("operator"), end);
@@ -178,6 +182,8 @@ static size_t without_clone_suffix(struct prof_str name)
 		                             "llvm" };
 	size_t n = name.len;
 
+	if (!memchr(name.ptr, '.', n))
+		return n;
 	for (;;) {
 		size_t end = n, dot;
 

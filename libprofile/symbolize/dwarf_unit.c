@@ -185,6 +185,7 @@ static void read_first_entry(struct dwarf_unit *u, struct cursor *c,
 		attribute.form = form <= UINT16_MAX ? (uint16_t)form : 0;
 		if (form == DWARF_FORM_IMPLICIT_CONST)
 			attribute.implicit = cursor_sleb(&a);
+		dwarf_attribute_shape(&attribute, u);
 		take_value(u, &e, name, dwarf_read_value(c, u, &attribute));
 	}
 	if (!c->has_failed)
