@@ -2,7 +2,7 @@
 #include "symbolize/debuginfod.h"
 
 #include <dlfcn.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -10,6 +10,7 @@
 struct client_api {
 	void *(*begin)(void);
 	void (*end)(void *client);
+	/* Returns a descriptor of the file, or -errno. */
 	int (*find)(void *client, const unsigned char *build_id, int size,
 	            char **path);
 };
@@ -23,27 +24,37 @@ static bool load(void *library, const char *name, void *function)
 	return symbol != NULL;
 }
 
+/* The path of an open file. */
+static bool path_of(int fd, char *path, size_t size)
+{
+	char link[64];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, size);
+	if (n <= 0 || (size_t)n >= size)
+		return false;
+	path[n] = '\0';
+	return true;
+}
+
 static bool fetch(const struct client_api *api, const char *id, char *path,
                   size_t size)
 {
 	void *client = api->begin();
-	char *found = NULL;
-	int fd = -1;
-	bool fits = false;
+	bool has_path = false;
+	int fd;
 
 	if (!client)
 		return false;
 	/* A size of 0 says that the id is hexadecimal text. */
-	fd = api->find(client, (const unsigned char *)id, 0, &found);
-	if (fd >= 0 && found && strlen(found) < size) {
-		memcpy(path, found, strlen(found) + 1);
-		fits = true;
-	}
-	if (fd >= 0)
+	fd = api->find(client, (const unsigned char *)id, 0, NULL);
+	if (fd >= 0) {
+		has_path = path_of(fd, path, size);
 		close(fd);
-	free(found);
+	}
 	api->end(client);
-	return fits;
+	return has_path;
 }
 
 bool debuginfod_fetch(struct prof_str build_id, enum debuginfod_kind kind,

@@ -44,7 +44,7 @@ enum dwarf_section {
 #define DWARF_NONE UINT64_MAX
 
 struct dwarf_file {
-	struct bytes sections[DWARF_N_SECTIONS];
+	struct span sections[DWARF_N_SECTIONS];
 	bool is_big;
 	uint64_t code_begin; /* ranges below are code that was dropped */
 	VEC(struct dwarf_unit) units; /* by offset */
@@ -162,18 +162,6 @@ enum dwarf_form {
 	DWARF_FORM_GNU_STRP_ALT = 0x1f21
 };
 
-struct dwarf_attribute {
-	uint16_t name, form;
-	int64_t implicit; /* the value of DWARF_FORM_IMPLICIT_CONST */
-};
-
-/* An attribute's value as it stands in the bytes. */
-struct dwarf_value {
-	uint32_t form; /* never DWARF_FORM_INDIRECT; 0: absent */
-	uint64_t n;    /* the number, offset or index */
-	const char *text; /* of DWARF_FORM_STRING */
-};
-
 /* How the bytes of a form end: after a fixed size, or by what is in them. */
 enum dwarf_shape {
 	DWARF_FIXED,
@@ -187,11 +175,34 @@ enum dwarf_shape {
 	DWARF_UNKNOWN
 };
 
+/* An attribute of an abbreviation. */
+struct dwarf_attribute {
+	uint16_t name, form;
+	uint8_t shape;    /* of the form, in the units it was compiled for */
+	uint8_t size;     /* of a DWARF_FIXED one */
+	bool is_of_place; /* says where code is, or from where it was called */
+	int64_t implicit; /* the value of DWARF_FORM_IMPLICIT_CONST */
+};
+
+/* An attribute's value as it stands in the bytes. */
+struct dwarf_value {
+	uint32_t form; /* never DWARF_FORM_INDIRECT; 0: absent */
+	uint64_t n;    /* the number, offset or index */
+	const char *text; /* of DWARF_FORM_STRING */
+};
+
 /* *size: the bytes of a DWARF_FIXED one. */
 enum dwarf_shape dwarf_form_shape(const struct dwarf_unit *u, uint32_t form,
                                   unsigned *size);
 
-/* Reads the next value; one of an unknown form fails the cursor. */
+/* Sets shape and size of an attribute by its form. */
+void dwarf_attribute_shape(struct dwarf_attribute *a,
+                           const struct dwarf_unit *u);
+
+/*
+ * Reads the next value of an attribute whose shape is set; one of an unknown
+ * form fails the cursor.
+ */
 struct dwarf_value dwarf_read_value(struct cursor *c,
                                     const struct dwarf_unit *u,
                                     const struct dwarf_attribute *a);
@@ -266,8 +277,16 @@ const struct dwarf_abbrevs *
 dwarf_get_abbrevs(struct dwarf_abbrev_cache *cache, const struct dwarf_unit *u);
 void dwarf_abbrev_cache_release(struct dwarf_abbrev_cache *cache);
 
-const struct dwarf_abbrev *dwarf_find_abbrev(const struct dwarf_abbrevs *t,
-                                             uint64_t code);
+const struct dwarf_abbrev *dwarf_search_abbrev(const struct dwarf_abbrevs *t,
+                                               uint64_t code);
+
+static inline const struct dwarf_abbrev *
+dwarf_find_abbrev(const struct dwarf_abbrevs *t, uint64_t code)
+{
+	if (t->is_dense && code - 1 < t->rows.n)
+		return &t->rows.data[code - 1];
+	return dwarf_search_abbrev(t, code);
+}
 
 /* ---- Units (dwarf_unit.c) ---- */
 

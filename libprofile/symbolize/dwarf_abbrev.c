@@ -19,26 +19,30 @@ static bool add_attribute(struct dwarf_abbrevs *t,
 }
 
 /* Adds an attribute to the steps; the last of them is still open. */
-static bool add_step(struct dwarf_abbrevs *t, const struct dwarf_unit *u,
-                     uint32_t form)
+static bool add_step(struct dwarf_abbrevs *t, const struct dwarf_attribute *a)
 {
-	unsigned size = 0;
-	enum dwarf_shape shape = dwarf_form_shape(u, form, &size);
 	struct dwarf_step *open = &t->steps.data[t->steps.n - 1];
 
-	if (shape == DWARF_FIXED) {
+	if (a->shape == DWARF_FIXED) {
 		/* At most 2^32 / 16 attributes: never reached by a table
 		   that fits in memory, but checked. */
 		if (open->size > UINT32_MAX - 16)
 			return false;
-		open->size += size;
+		open->size += a->size;
 		return true;
 	}
 	if (!vec_reserve(&t->steps, 1, &mem_malloc))
 		return false;
-	t->steps.data[t->steps.n - 1].then = (uint32_t)shape;
+	t->steps.data[t->steps.n - 1].then = a->shape;
 	vec_put(&t->steps, (struct dwarf_step){ 0, DWARF_FIXED });
 	return true;
+}
+
+static bool is_of_place(uint16_t name)
+{
+	return name == DWARF_AT_LOW_PC || name == DWARF_AT_HIGH_PC ||
+	       name == DWARF_AT_RANGES || name == DWARF_AT_CALL_FILE ||
+	       name == DWARF_AT_CALL_LINE || name == DWARF_AT_CALL_COLUMN;
 }
 
 /* Reads an abbreviation behind its code. */
@@ -66,9 +70,11 @@ static bool read_abbrev(struct dwarf_abbrevs *t, struct cursor *c,
 		a.form = form <= UINT16_MAX ? (uint16_t)form : 0;
 		if (a.form == DWARF_FORM_IMPLICIT_CONST)
 			a.implicit = cursor_sleb(c);
+		dwarf_attribute_shape(&a, u);
+		a.is_of_place = is_of_place(a.name);
 		has_place |= a.name == DWARF_AT_LOW_PC ||
 		             a.name == DWARF_AT_RANGES;
-		if (!add_attribute(t, &a) || !add_step(t, u, a.form))
+		if (!add_attribute(t, &a) || !add_step(t, &a))
 			return false;
 	}
 	row.n_attributes = (uint32_t)t->attributes.n - row.first_attribute;
@@ -98,7 +104,7 @@ static void clear(struct dwarf_abbrevs *t)
 
 static bool compile(struct dwarf_abbrevs *t, const struct dwarf_unit *u)
 {
-	struct bytes s = u->file->sections[DWARF_ABBREV];
+	struct span s = u->file->sections[DWARF_ABBREV];
 	struct cursor c = cursor_at(s.data, s.size, u->abbrevs_at,
 	                            u->file->is_big);
 	uint64_t code;
@@ -150,13 +156,11 @@ void dwarf_abbrev_cache_release(struct dwarf_abbrev_cache *cache)
 	}
 }
 
-const struct dwarf_abbrev *dwarf_find_abbrev(const struct dwarf_abbrevs *t,
-                                             uint64_t code)
+const struct dwarf_abbrev *dwarf_search_abbrev(const struct dwarf_abbrevs *t,
+                                               uint64_t code)
 {
 	struct dwarf_abbrev key = { .code = code };
 
-	if (t->is_dense)
-		return code - 1 < t->rows.n ? &t->rows.data[code - 1] : NULL;
 	return t->rows.n ? bsearch(&key, t->rows.data, t->rows.n,
 	                           sizeof(key), compare_codes)
 	                 : NULL;

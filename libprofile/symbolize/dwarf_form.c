@@ -89,6 +89,15 @@ enum dwarf_shape dwarf_form_shape(const struct dwarf_unit *u, uint32_t form,
 	}
 }
 
+void dwarf_attribute_shape(struct dwarf_attribute *a,
+                           const struct dwarf_unit *u)
+{
+	unsigned size = 0;
+
+	a->shape = (uint8_t)dwarf_form_shape(u, a->form, &size);
+	a->size = (uint8_t)size;
+}
+
 static uint64_t read_fixed(struct cursor *c, unsigned size)
 {
 	if (size == 0)
@@ -105,8 +114,8 @@ struct dwarf_value dwarf_read_value(struct cursor *c,
                                     const struct dwarf_attribute *a)
 {
 	struct dwarf_value v = { .form = a->form };
-	unsigned size = 0;
-	enum dwarf_shape shape = dwarf_form_shape(u, v.form, &size);
+	unsigned size = a->size;
+	enum dwarf_shape shape = (enum dwarf_shape)a->shape;
 
 	if (shape == DWARF_NESTED) {
 		uint64_t form = cursor_uleb(c);
@@ -150,7 +159,7 @@ struct dwarf_value dwarf_read_value(struct cursor *c,
 
 /* ---- Strings ---- */
 
-static const char *text_at(struct bytes section, uint64_t offset)
+static const char *text_at(struct span section, uint64_t offset)
 {
 	size_t left;
 
@@ -163,7 +172,7 @@ static const char *text_at(struct bytes section, uint64_t offset)
 }
 
 /* Entry i of a table of numbers that begins at base. */
-static uint64_t table_entry(struct bytes section, uint64_t base, uint64_t i,
+static uint64_t table_entry(struct span section, uint64_t base, uint64_t i,
                             unsigned size, bool is_big)
 {
 	struct cursor c;

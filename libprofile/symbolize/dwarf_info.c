@@ -194,27 +194,12 @@ static bool hit_entry(struct scan *s, const struct code_entry *e)
 	return hit_range(s, &e->place, &row, begin, end);
 }
 
-/* Decodes an entry that is code; c stands behind its code. */
-static bool read_code_entry(struct scan *s, const struct dwarf_abbrev *a,
-                            struct cursor *c, uint64_t entry, uint32_t depth)
-{
-	const struct dwarf_attribute *attributes =
-		&s->abbrevs->attributes.data[a->first_attribute];
-	struct code_entry e = { .place = { .entry = entry, .tag = a->tag,
-		                           .depth = depth } };
-
-	for (uint32_t i = 0; i < a->n_attributes; i++)
-		take_attribute(&e, attributes[i].name,
-		               dwarf_read_value(c, s->unit, &attributes[i]));
-	return !c->has_failed && hit_entry(s, &e);
-}
-
 /* Steps over what varies in size. */
 static void step_varying(struct cursor *c, const struct dwarf_unit *u,
                          uint32_t shape)
 {
 	static const struct dwarf_attribute nested = {
-		.form = DWARF_FORM_INDIRECT
+		.form = DWARF_FORM_INDIRECT, .shape = DWARF_NESTED
 	};
 
 	switch (shape) {
@@ -245,6 +230,28 @@ static void step_varying(struct cursor *c, const struct dwarf_unit *u,
 	}
 }
 
+/* Decodes an entry that is code; c stands behind its code. */
+static bool read_code_entry(struct scan *s, const struct dwarf_abbrev *a,
+                            struct cursor *c, uint64_t entry, uint32_t depth)
+{
+	const struct dwarf_attribute *at =
+		&s->abbrevs->attributes.data[a->first_attribute];
+	const struct dwarf_attribute *end = at + a->n_attributes;
+	struct code_entry e = { .place = { .entry = entry, .tag = a->tag,
+		                           .depth = depth } };
+
+	for (; at < end; at++) {
+		if (at->is_of_place)
+			take_attribute(&e, at->name,
+			               dwarf_read_value(c, s->unit, at));
+		else if (at->shape == DWARF_FIXED)
+			cursor_skip(c, at->size);
+		else
+			step_varying(c, s->unit, at->shape);
+	}
+	return !c->has_failed && hit_entry(s, &e);
+}
+
 static inline void step_over(const struct scan *s, const struct dwarf_abbrev *a,
                              struct cursor *c)
 {
@@ -265,14 +272,14 @@ static inline void step_over(const struct scan *s, const struct dwarf_abbrev *a,
 static void scan_entries(struct scan *s)
 {
 	const struct dwarf_unit *u = s->unit;
-	struct bytes info = u->file->sections[DWARF_INFO];
+	struct span info = u->file->sections[DWARF_INFO];
 	struct cursor c = cursor_at(info.data, (size_t)u->end, u->first_entry,
 	                            u->file->is_big);
 	uint32_t depth = 0;
 
 	while (c.p < c.end) {
 		uint64_t entry = (uint64_t)(c.p - info.data);
-		uint64_t code = cursor_uleb(&c);
+		uint64_t code = *c.p < 0x80 ? *c.p++ : cursor_uleb(&c);
 		const struct dwarf_abbrev *a;
 
 		if (code == 0) {
@@ -306,7 +313,7 @@ static bool read_names(struct name_search *n)
 {
 	const struct dwarf_unit *u = n->unit;
 	const struct dwarf_abbrevs *t = dwarf_get_abbrevs(&n->w->abbrevs, u);
-	struct bytes info = u->file->sections[DWARF_INFO];
+	struct span info = u->file->sections[DWARF_INFO];
 	struct cursor c = cursor_at(info.data, (size_t)u->end, n->entry,
 	                            u->file->is_big);
 	const struct dwarf_abbrev *a =

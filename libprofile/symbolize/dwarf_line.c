@@ -79,7 +79,8 @@ struct name_format {
 	unsigned n;
 };
 
-static void read_format(struct name_format *f, struct cursor *c)
+static void read_format(struct name_format *f, struct cursor *c,
+                        const struct dwarf_unit *u)
 {
 	f->n = cursor_u8(c);
 	for (unsigned i = 0; i < f->n; i++) {
@@ -90,6 +91,7 @@ static void read_format(struct name_format *f, struct cursor *c)
 		f->attribute[i] = (struct dwarf_attribute){
 			.form = form <= UINT16_MAX ? (uint16_t)form : 0
 		};
+		dwarf_attribute_shape(&f->attribute[i], u);
 	}
 }
 
@@ -125,14 +127,14 @@ static bool read_names(struct dwarf_line_table *t, struct cursor *c)
 	struct dwarf_line_file f;
 	uint64_t n;
 
-	read_format(&format, c);
+	read_format(&format, c, &t->unit);
 	n = read_count(c, &format);
 	for (uint64_t i = 0; i < n && !c->has_failed; i++) {
 		read_name(t, &format, c, &f);
 		if (!add_directory(t, f.name))
 			return false;
 	}
-	read_format(&format, c);
+	read_format(&format, c, &t->unit);
 	n = read_count(c, &format);
 	for (uint64_t i = 0; i < n && !c->has_failed; i++) {
 		read_name(t, &format, c, &f);
@@ -179,7 +181,7 @@ static bool read_line_header(struct dwarf_line_table *t, struct cursor *c)
 
 bool dwarf_line_open(struct dwarf_line_table *t, const struct dwarf_unit *u)
 {
-	struct bytes s = u->file->sections[DWARF_LINE];
+	struct span s = u->file->sections[DWARF_LINE];
 	struct cursor c = cursor_at(s.data, s.size, u->lines_at,
 	                            u->file->is_big);
 

@@ -17,7 +17,7 @@ enum range_code {
 /* A number in the rnglists offset table, which begins at rnglists_base. */
 static uint64_t indexed_list(const struct dwarf_unit *u, uint64_t i)
 {
-	struct bytes s = u->file->sections[DWARF_RNGLISTS];
+	struct span s = u->file->sections[DWARF_RNGLISTS];
 	struct cursor c;
 	uint64_t offset;
 
@@ -48,7 +48,7 @@ uint64_t dwarf_ranges_at(const struct dwarf_unit *u,
 struct dwarf_ranges dwarf_ranges_begin(const struct dwarf_unit *u, uint64_t at,
                                        uint64_t fuel)
 {
-	struct bytes s = u->version >= 5
+	struct span s = u->version >= 5
 	                         ? u->file->sections[DWARF_RNGLISTS]
 	                         : u->skeleton_file->sections[DWARF_RANGES];
 	struct dwarf_ranges r = { u, { NULL, NULL, false, false }, u->low_pc,

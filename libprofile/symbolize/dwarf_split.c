@@ -45,7 +45,7 @@ void dwarf_package_close(struct dwarf_package *p)
 /* ---- The index of a package ---- */
 
 struct package_index {
-	struct bytes content;
+	struct span content;
 	bool is_big;
 	uint32_t version, n_columns, n_units, n_slots;
 	uint64_t ids, rows, columns, offsets, sizes;
@@ -105,7 +105,7 @@ static uint32_t find_row(const struct package_index *x, uint64_t id)
 
 /* The part of a section that is the unit's. */
 static void cut_section(const struct package_index *x, uint32_t row,
-                        uint32_t column, struct bytes *section)
+                        uint32_t column, struct span *section)
 {
 	uint64_t cell = UINT64_C(4) *
 	                ((uint64_t)(row - 1) * x->n_columns + column);
@@ -115,9 +115,9 @@ static void cut_section(const struct package_index *x, uint32_t row,
 
 	if (at.has_failed || n.has_failed || offset > section->size ||
 	    size > section->size - offset)
-		*section = (struct bytes){ NULL, 0 };
+		*section = (struct span){ NULL, 0 };
 	else
-		*section = (struct bytes){ section->data + offset, size };
+		*section = (struct span){ section->data + offset, size };
 }
 
 static void cut_sections(struct dwarf_file *d, const struct package_index *x,

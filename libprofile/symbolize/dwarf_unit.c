@@ -168,7 +168,7 @@ static void set_default_bases(struct dwarf_unit *u)
 static void read_first_entry(struct dwarf_unit *u, struct cursor *c,
                              uint64_t *fuel)
 {
-	struct bytes s = u->file->sections[DWARF_ABBREV];
+	struct span s = u->file->sections[DWARF_ABBREV];
 	struct cursor a = cursor_at(s.data, s.size, u->abbrevs_at, c->is_big);
 	const unsigned char *begin = a.p;
 	struct first_entry e = { .low_pc = { 0, 0, NULL } };
@@ -185,6 +185,7 @@ static void read_first_entry(struct dwarf_unit *u, struct cursor *c,
 		attribute.form = form <= UINT16_MAX ? (uint16_t)form : 0;
 		if (form == DWARF_FORM_IMPLICIT_CONST)
 			attribute.implicit = cursor_sleb(&a);
+		dwarf_attribute_shape(&attribute, u);
 		take_value(u, &e, name, dwarf_read_value(c, u, &attribute));
 	}
 	if (!c->has_failed)
@@ -197,7 +198,7 @@ static void read_first_entry(struct dwarf_unit *u, struct cursor *c,
 
 enum prof_status dwarf_list_units(struct dwarf_file *d, struct prof_error *err)
 {
-	struct bytes info = d->sections[DWARF_INFO];
+	struct span info = d->sections[DWARF_INFO];
 	uint64_t at = 0, fuel = LISTING_FUEL;
 
 	while (at < info.size && fuel > 0) {
@@ -231,11 +232,11 @@ static const char *const section_names[DWARF_N_SECTIONS] = {
 	[DWARF_RNGLISTS] = "rnglists",
 };
 
-static struct bytes debug_section(const struct elf *elf, const char *name,
+static struct span debug_section(const struct elf *elf, const char *name,
                                   const char *suffix)
 {
 	char full[64];
-	struct bytes content;
+	struct span content;
 
 	snprintf(full, sizeof(full), ".debug_%s%s", name, suffix);
 	content = elf_content_of(elf, full);

@@ -121,7 +121,7 @@ static void read_extended_counts(const struct elf *elf, struct elf_header *h)
 }
 
 static void name_section(struct elf *elf, size_t i, uint32_t name,
-                         struct bytes names)
+                         struct span names)
 {
 	struct cursor c = cursor_at(names.data, names.size, name, false);
 	const char *text = names.data ? cursor_string(&c) : NULL;
@@ -132,7 +132,7 @@ static void name_section(struct elf *elf, size_t i, uint32_t name,
 
 static bool read_sections(struct elf *elf, struct elf_header *h)
 {
-	struct bytes names = { NULL, 0 };
+	struct span names = { NULL, 0 };
 
 	if (h->sections_at == 0 || h->section_size < (elf->is_64 ? 64 : 40))
 		return true;
@@ -189,7 +189,7 @@ static void find_code(struct elf *elf)
 	}
 }
 
-enum prof_status elf_open(struct elf *elf, struct bytes image,
+enum prof_status elf_open(struct elf *elf, struct span image,
                           struct prof_error *err)
 {
 	static const unsigned char magic[4] = { 0x7f, 'E', 'L', 'F' };
@@ -245,7 +245,7 @@ struct elf_section *elf_find(const struct elf *elf, const char *name)
 
 /* A section with SHF_COMPRESSED begins with a header of its own. */
 static void unpack_section(const struct elf *elf, struct elf_section *s,
-                           struct bytes packed)
+                           struct span packed)
 {
 	struct cursor c = elf_cursor(elf, packed);
 	uint32_t type = cursor_u32(&c);
@@ -255,7 +255,7 @@ static void unpack_section(const struct elf *elf, struct elf_section *s,
 		cursor_skip(&c, 4);
 	size = elf_read_word(elf, &c);
 	(void)elf_read_word(elf, &c); /* alignment */
-	packed = (struct bytes){ c.p, cursor_left(&c) };
+	packed = (struct span){ c.p, cursor_left(&c) };
 	if (!c.has_failed)
 		s->content = type == 1   ? unpack_zlib(packed, size)
 		             : type == 2 ? unpack_zstd(packed, size)
@@ -264,7 +264,7 @@ static void unpack_section(const struct elf *elf, struct elf_section *s,
 }
 
 /* .zdebug_...: "ZLIB", and the size as a big-endian number. */
-static void unpack_zdebug(struct elf_section *s, struct bytes packed)
+static void unpack_zdebug(struct elf_section *s, struct span packed)
 {
 	struct cursor c = cursor_at(packed.data, packed.size, 0, true);
 	const unsigned char *magic = cursor_bytes(&c, 4);
@@ -272,20 +272,20 @@ static void unpack_zdebug(struct elf_section *s, struct bytes packed)
 
 	if (c.has_failed || memcmp(magic, "ZLIB", 4) != 0)
 		return;
-	packed = (struct bytes){ c.p, cursor_left(&c) };
+	packed = (struct span){ c.p, cursor_left(&c) };
 	s->content = unpack_zlib(packed, size);
 	s->is_owned = s->content.data != NULL;
 }
 
-struct bytes elf_content(const struct elf *elf, struct elf_section *s)
+struct span elf_content(const struct elf *elf, struct elf_section *s)
 {
-	struct bytes raw;
+	struct span raw;
 
 	if (s->content.data || s->type == ELF_SHT_NOBITS ||
 	    s->offset > elf->image.size ||
 	    s->size > elf->image.size - s->offset || s->size == 0)
 		return s->content;
-	raw = (struct bytes){ elf->image.data + s->offset, (size_t)s->size };
+	raw = (struct span){ elf->image.data + s->offset, (size_t)s->size };
 	if (s->flags & ELF_SHF_COMPRESSED)
 		unpack_section(elf, s, raw);
 	else if (strncmp(s->name, ".zdebug", 7) == 0)
@@ -295,14 +295,14 @@ struct bytes elf_content(const struct elf *elf, struct elf_section *s)
 	return s->content;
 }
 
-struct bytes elf_content_of(const struct elf *elf, const char *name)
+struct span elf_content_of(const struct elf *elf, const char *name)
 {
 	struct elf_section *s = elf_find(elf, name);
 
-	return s ? elf_content(elf, s) : (struct bytes){ NULL, 0 };
+	return s ? elf_content(elf, s) : (struct span){ NULL, 0 };
 }
 
-struct bytes elf_memory(const struct elf *elf, uint64_t address, uint64_t size)
+struct span elf_memory(const struct elf *elf, uint64_t address, uint64_t size)
 {
 	for (size_t i = 0; i < elf->segments.n; i++) {
 		const struct elf_segment *s = &elf->segments.data[i];
@@ -313,24 +313,24 @@ struct bytes elf_memory(const struct elf *elf, uint64_t address, uint64_t size)
 		    s->offset > elf->image.size ||
 		    s->file_size > elf->image.size - s->offset)
 			continue;
-		return (struct bytes){ elf->image.data + s->offset + skip,
+		return (struct span){ elf->image.data + s->offset + skip,
 			               (size_t)size };
 	}
-	return (struct bytes){ NULL, 0 };
+	return (struct span){ NULL, 0 };
 }
 
 /* ---- Build id ---- */
 
 /* The id in a run of notes, where there is one. */
-static struct bytes build_id_of_notes(const struct elf *elf, uint64_t offset,
+static struct span build_id_of_notes(const struct elf *elf, uint64_t offset,
                                       uint64_t size, uint64_t align)
 {
 	uint64_t pad = align == 8 ? 7 : 3;
-	struct bytes notes = { NULL, 0 };
+	struct span notes = { NULL, 0 };
 	struct cursor c;
 
 	if (offset <= elf->image.size && size <= elf->image.size - offset)
-		notes = (struct bytes){ elf->image.data + offset,
+		notes = (struct span){ elf->image.data + offset,
 			                (size_t)size };
 	c = elf_cursor(elf, notes);
 	while (cursor_left(&c) >= 12) {
@@ -345,17 +345,17 @@ static struct bytes build_id_of_notes(const struct elf *elf, uint64_t offset,
 		if (!id)
 			break;
 		if (type == 3 && name_size == 4 && memcmp(name, "GNU", 4) == 0)
-			return (struct bytes){ id, (size_t)id_size };
+			return (struct span){ id, (size_t)id_size };
 		if (cursor_left(&c) < (-id_size & pad))
 			break;
 		cursor_skip(&c, -id_size & pad);
 	}
-	return (struct bytes){ NULL, 0 };
+	return (struct span){ NULL, 0 };
 }
 
-struct bytes elf_build_id(const struct elf *elf)
+struct span elf_build_id(const struct elf *elf)
 {
-	struct bytes id = { NULL, 0 };
+	struct span id = { NULL, 0 };
 
 	for (size_t i = 0; i < elf->segments.n && !id.data; i++) {
 		const struct elf_segment *s = &elf->segments.data[i];

@@ -15,7 +15,7 @@
 #include "base/cursor.h"
 #include "base/memory.h"
 
-struct bytes {
+struct span {
 	const unsigned char *data; /* NULL: absent */
 	size_t size;
 };
@@ -50,12 +50,12 @@ struct elf_section {
 	const char *name; /* ends with '\0'; "" where it has none */
 	uint32_t type, link, info;
 	uint64_t flags, address, offset, size, entry_size;
-	struct bytes content; /* plain; set by elf_content() */
+	struct span content; /* plain; set by elf_content() */
 	bool is_owned;        /* the content was decompressed into memory */
 };
 
 struct elf {
-	struct bytes image;
+	struct span image;
 	bool is_64, is_big;
 	uint16_t type, machine;
 	VEC(struct elf_segment) segments;
@@ -69,7 +69,7 @@ struct elf {
  * PROF_UNKNOWN_FORMAT: no ELF file; PROF_CORRUPT. A section table that lies
  * outside of the file is as none: segments are enough to run a program.
  */
-enum prof_status elf_open(struct elf *elf, struct bytes image,
+enum prof_status elf_open(struct elf *elf, struct span image,
                           struct prof_error *err);
 void elf_close(struct elf *elf);
 
@@ -81,19 +81,19 @@ struct elf_section *elf_find(const struct elf *elf, const char *name);
  * on the first call, which may not happen in two threads at once. Absent
  * where there are none or they are damaged.
  */
-struct bytes elf_content(const struct elf *elf, struct elf_section *section);
+struct span elf_content(const struct elf *elf, struct elf_section *section);
 
 /* elf_content() of the section of that name. */
-struct bytes elf_content_of(const struct elf *elf, const char *name);
+struct span elf_content_of(const struct elf *elf, const char *name);
 
 /* The bytes in the file that are at [address, address + size) in memory. */
-struct bytes elf_memory(const struct elf *elf, uint64_t address, uint64_t size);
+struct span elf_memory(const struct elf *elf, uint64_t address, uint64_t size);
 
 /* The bytes of the GNU build id, from the notes; absent: none. */
-struct bytes elf_build_id(const struct elf *elf);
+struct span elf_build_id(const struct elf *elf);
 
 /* A cursor in the file's byte order. */
-static inline struct cursor elf_cursor(const struct elf *elf, struct bytes b)
+static inline struct cursor elf_cursor(const struct elf *elf, struct span b)
 {
 	return cursor_at(b.data, b.size, 0, elf->is_big);
 }

@@ -35,7 +35,7 @@ static bool map_descriptor(struct mapped_file *f, int fd)
 	image = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (image == MAP_FAILED)
 		return false;
-	f->image = (struct bytes){ image, (size_t)st.st_size };
+	f->image = (struct span){ image, (size_t)st.st_size };
 	return true;
 }
 
@@ -86,7 +86,7 @@ void found_files_release(struct found_files *f)
 #define BUILD_ID_MAX 64
 
 /* Writes an id in hexadecimal; "" where it is too long to be one. */
-static void build_id_text(struct bytes id, char text[2 * BUILD_ID_MAX + 1])
+static void build_id_text(struct span id, char text[2 * BUILD_ID_MAX + 1])
 {
 	size_t n = id.size <= BUILD_ID_MAX ? id.size : 0;
 
@@ -124,7 +124,7 @@ static void worsen(struct search *s, enum find_result result)
 		s->result = result;
 }
 
-static uint32_t checksum(struct bytes b)
+static uint32_t checksum(struct span b)
 {
 	uLong crc = crc32(0, NULL, 0);
 
@@ -297,7 +297,7 @@ static int directory_size(const char *path)
 static bool try_debuglink(struct search *s, const struct found_files *f,
                           const struct find_options *o)
 {
-	struct bytes link = elf_content_of(&f->main, ".gnu_debuglink");
+	struct span link = elf_content_of(&f->main, ".gnu_debuglink");
 	struct cursor c = elf_cursor(&f->main, link);
 	const char *name = cursor_string(&c);
 	const char *path = f->main_file.path, *list = o->debug_path;
@@ -350,7 +350,7 @@ static void find_alt(struct found_files *f, const struct find_options *o)
 	struct cursor c =
 		elf_cursor(elf, elf_content_of(elf, ".gnu_debugaltlink"));
 	const char *name = cursor_string(&c), *list = o->debug_path;
-	struct bytes wanted = { c.p, cursor_left(&c) };
+	struct span wanted = { c.p, cursor_left(&c) };
 	char id[2 * BUILD_ID_MAX + 1], dir[PATH_MAX];
 	struct search s = { .elf = &f->alt, .file = &f->alt_file };
 
@@ -391,7 +391,7 @@ enum find_result find_files(struct found_files *out, struct prof_str name,
 	return FIND_OK;
 }
 
-enum find_result find_in_memory(struct found_files *out, struct bytes image,
+enum find_result find_in_memory(struct found_files *out, struct span image,
                                 struct prof_str build_id)
 {
 	*out = (struct found_files){

@@ -17,7 +17,7 @@
 
 /* A file that is mapped read-only. Zeroed: none. */
 struct mapped_file {
-	struct bytes image;
+	struct span image;
 	char *path; /* owned */
 	bool is_borrowed; /* the image is not ours to unmap */
 };
@@ -56,7 +56,7 @@ enum find_result find_files(struct found_files *out, struct prof_str name,
                             const struct find_options *options);
 
 /* The same for an image in memory, as the vDSO, which stays the caller's. */
-enum find_result find_in_memory(struct found_files *out, struct bytes image,
+enum find_result find_in_memory(struct found_files *out, struct span image,
                                 struct prof_str build_id);
 
 void found_files_release(struct found_files *f);

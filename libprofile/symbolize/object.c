@@ -9,7 +9,7 @@
 /* The symbols that a distribution leaves in a stripped file, packed. */
 static void add_packed_symbols(struct object *o)
 {
-	struct bytes packed = elf_content_of(&o->files.main, ".gnu_debugdata");
+	struct span packed = elf_content_of(&o->files.main, ".gnu_debugdata");
 	struct elf elf;
 
 	if (!packed.data)
@@ -247,9 +247,11 @@ void object_run(struct object *o, size_t i, struct dwarf_worker *w)
 struct chain object_chain(const struct object *o, size_t i,
                           const struct frame_set **set)
 {
-	struct object_answer a = o->answers[i];
+	struct object_answer a = { OBJECT_NO_SET, 0 };
 
 	*set = NULL;
+	if (o->answers)
+		a = o->answers[i];
 	if (a.set == OBJECT_GO_SET)
 		*set = &o->go;
 	else if (a.set != OBJECT_NO_SET)

@@ -35,14 +35,14 @@ struct object {
 	size_t n;
 
 	struct symbol_search symbols; /* found[n] */
-	struct bytes packed_symbols;  /* .gnu_debugdata, unpacked */
+	struct span packed_symbols;  /* .gnu_debugdata, unpacked */
 	bool has_symbols, has_debug_info, has_go;
 	struct dwarf_file dwarf, alt;
 	struct dwarf_package package;
 	VEC(struct object_unit) units;
 	VEC(uint64_t) unit_addresses;
 	struct frame_set go;
-	struct object_answer *answers; /* [n] */
+	struct object_answer *answers; /* [n]; NULL: only symbols are known */
 };
 
 /*

@@ -51,6 +51,9 @@ void symbol_search_add(struct symbol_search *s, const struct symbol *symbol,
  */
 size_t symbols_of_elf(struct symbol_search *s, const struct elf *elf);
 
+/* The address of the symbol of that name. False: there is none. */
+bool symbol_address(const struct elf *elf, const char *name, uint64_t *address);
+
 /* The stubs of calls into other files (x86-64, i386, aarch64). */
 void symbols_of_plt(struct symbol_search *s, const struct elf *elf);
 

@@ -23,7 +23,7 @@ struct raw_symbol {
 /* A symbol table and its strings. */
 struct raw_table {
 	const struct elf *elf;
-	struct bytes content, strings;
+	struct span content, strings;
 	size_t n, row_size;
 };
 
@@ -148,6 +148,25 @@ size_t symbols_of_elf(struct symbol_search *s, const struct elf *elf)
 	return n;
 }
 
+bool symbol_address(const struct elf *elf, const char *name, uint64_t *address)
+{
+	struct raw_table t;
+
+	if (!open_table(&t, elf, section_of_type(elf, ELF_SHT_SYMTAB)))
+		return false;
+	for (size_t i = 1; i < t.n; i++) {
+		struct raw_symbol raw = table_row(&t, i);
+		struct prof_str found = table_string(&t, raw.name);
+
+		if (raw.section != SHN_UNDEF_ && found.len == strlen(name) &&
+		    memcmp(found.ptr, name, found.len) == 0) {
+			*address = raw.value;
+			return true;
+		}
+	}
+	return false;
+}
+
 /* ---- PLT ---- */
 
 /*
@@ -241,7 +260,7 @@ static uint64_t jump_slot(const unsigned char *p, size_t size, uint64_t address)
 
 static void add_x86_64_stubs(struct plt *p, struct elf_section *s)
 {
-	struct bytes code = elf_content(p->elf, s);
+	struct span code = elf_content(p->elf, s);
 	uint64_t size = s->entry_size == 8 ? 8 : 16;
 	struct elf_section *lazy = elf_find(p->elf, ".rela.plt");
 	struct elf_section *bound = elf_find(p->elf, ".rela.dyn");

@@ -8,9 +8,9 @@
 /* Deflate cannot make more of a byte than this (source: zlib's tech notes). */
 #define ZLIB_MAX_RATIO 1032
 
-struct bytes unpack_zlib(struct bytes packed, uint64_t size)
+struct span unpack_zlib(struct span packed, uint64_t size)
 {
-	struct bytes none = { NULL, 0 };
+	struct span none = { NULL, 0 };
 	unsigned char *out;
 	uLongf out_size;
 
@@ -25,5 +25,5 @@ struct bytes unpack_zlib(struct bytes packed, uint64_t size)
 		mem_free(&mem_malloc, out, (size_t)size);
 		return none;
 	}
-	return (struct bytes){ out, (size_t)size };
+	return (struct span){ out, (size_t)size };
 }

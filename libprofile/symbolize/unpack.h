@@ -12,10 +12,10 @@
 #include "symbolize/elf.h"
 
 /* Exactly size bytes come out. */
-struct bytes unpack_zlib(struct bytes packed, uint64_t size);
-struct bytes unpack_zstd(struct bytes packed, uint64_t size);
+struct span unpack_zlib(struct span packed, uint64_t size);
+struct span unpack_zstd(struct span packed, uint64_t size);
 
 /* How many bytes come out is not known; at most 256 MiB. */
-struct bytes unpack_xz(struct bytes packed);
+struct span unpack_xz(struct span packed);
 
 #endif

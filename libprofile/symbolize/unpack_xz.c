@@ -22,11 +22,11 @@ static bool grow(struct xz_out *out, lzma_stream *stream)
 	return true;
 }
 
-struct bytes unpack_xz(struct bytes packed)
+struct span unpack_xz(struct span packed)
 {
 	lzma_stream stream = LZMA_STREAM_INIT;
 	struct xz_out out = { { NULL, 0, 0 } };
-	struct bytes result = { NULL, 0 };
+	struct span result = { NULL, 0 };
 	lzma_ret ret = LZMA_OK;
 
 	if (lzma_stream_decoder(&stream, XZ_MAX_MEMORY, 0) != LZMA_OK)

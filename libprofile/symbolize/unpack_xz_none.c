@@ -2,8 +2,8 @@
 #include "symbolize/unpack.h"
 
 /* In place of unpack_xz.c where liblzma is not installed. */
-struct bytes unpack_xz(struct bytes packed)
+struct span unpack_xz(struct span packed)
 {
 	(void)packed;
-	return (struct bytes){ NULL, 0 };
+	return (struct span){ NULL, 0 };
 }

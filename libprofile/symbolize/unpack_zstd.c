@@ -6,9 +6,9 @@
 /* Zstandard can pack a long run to almost nothing; sections are no such. */
 #define ZSTD_MAX_RATIO 16384
 
-struct bytes unpack_zstd(struct bytes packed, uint64_t size)
+struct span unpack_zstd(struct span packed, uint64_t size)
 {
-	struct bytes none = { NULL, 0 };
+	struct span none = { NULL, 0 };
 	unsigned char *out;
 
 	if (size == 0 || size / ZSTD_MAX_RATIO > packed.size || size > SIZE_MAX)
@@ -21,5 +21,5 @@ struct bytes unpack_zstd(struct bytes packed, uint64_t size)
 		mem_free(&mem_malloc, out, (size_t)size);
 		return none;
 	}
-	return (struct bytes){ out, (size_t)size };
+	return (struct span){ out, (size_t)size };
 }

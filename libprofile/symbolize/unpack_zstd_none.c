@@ -2,9 +2,9 @@
 #include "symbolize/unpack.h"
 
 /* In place of unpack_zstd.c where libzstd is not installed. */
-struct bytes unpack_zstd(struct bytes packed, uint64_t size)
+struct span unpack_zstd(struct span packed, uint64_t size)
 {
 	(void)packed;
 	(void)size;
-	return (struct bytes){ NULL, 0 };
+	return (struct span){ NULL, 0 };
 }

@@ -1,0 +1,547 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Symbolizing a profile: locations are put together by the file that can
+ * answer them, files and then units of files are worked on in parallel, and
+ * the answers are written in the order of the locations, by one thread, so
+ * that the profile does not depend on who was first.
+ */
+#include <profile/symbolize.h>
+
+#include "base/error.h"
+#include "symbolize/address.h"
+#include "symbolize/naming.h"
+#include "symbolize/source.h"
+#include "symbolize/work.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+const char *prof_symbolize_reason_string(enum prof_symbolize_reason reason)
+{
+#define REASON_TEXT(name, text) text,
+	static const char *const texts[] = {
+		PROF_SYMBOLIZE_REASONS(REASON_TEXT)
+	};
+#undef REASON_TEXT
+
+	return (size_t)reason < sizeof(texts) / sizeof(*texts) ? texts[reason]
+	                                                       : "unknown";
+}
+
+/* ---- What is asked ---- */
+
+/* A location that is to be named. */
+struct question {
+	uint64_t address; /* as the file has it, once that is open */
+	uint32_t location, mapping;
+};
+
+/* The questions of one file: questions[first .. first + n) of the job. */
+struct group {
+	struct source source;
+	struct object object;
+	size_t first, n;
+	VEC(uint64_t) addresses; /* sorted, each once */
+	struct set_names *names; /* of each unit's set, and last of Go's */
+	enum prof_status status;
+};
+
+struct mapping_state {
+	uint32_t group; /* UINT32_MAX: nothing is asked of it */
+	bool fits;      /* the file, by its addresses */
+	bool has_base;
+	uint64_t base;
+	struct prof_mapping_report report;
+};
+
+/* Where the answer to a location is. */
+struct answer_place {
+	uint32_t group; /* UINT32_MAX: none */
+	uint32_t index; /* of the address, in the group's object */
+};
+
+struct job {
+	struct prof_profile *profile;
+	struct prof_symbolize_options options;
+	struct source_options sources;
+	unsigned n_workers;
+	struct mapping_state *mappings; /* [mappings.n of the profile] */
+	struct answer_place *answers;   /* [locations.n] */
+	VEC(struct question) questions; /* by group */
+	VEC(struct group) groups;
+	/* Units of all groups, numbered on: the first number of each. */
+	VEC(size_t) first_units;
+	struct dwarf_worker *workers[WORK_MAX_WORKERS];
+};
+
+static bool is_named(const struct prof_profile *p, uint32_t location)
+{
+	const struct row_location *l = &p->locations.data[location];
+	const struct prof_line *line;
+
+	if (location_n_lines(l) == 0)
+		return false;
+	/* Go writes a nameless function where it knows none. */
+	line = &p->lines.data[location_first_line(l)];
+	return line->function != 0 &&
+	       (p->functions.data[line->function].name != 0 ||
+	        p->functions.data[line->function].system_name != 0);
+}
+
+static bool is_asked(const struct job *j, uint32_t location)
+{
+	const struct prof_profile *p = j->profile;
+	uint32_t mapping = p->locations.data[location].mapping;
+
+	if (j->options.mode == PROF_SYMBOLIZE_FORCE)
+		return p->locations.data[location].address != 0;
+	return !is_named(p, location) &&
+	       p->locations.data[location].address != 0 &&
+	       (mapping == 0 || !(p->mappings.data[mapping].has &
+	                          MAPPING_HAS_FUNCTIONS));
+}
+
+/* The group of the mapping's file, made where it is new. */
+static bool assign_group(struct job *j, uint32_t mapping)
+{
+	struct mapping_state *m = &j->mappings[mapping];
+	struct group g = { .status = PROF_OK };
+
+	if (m->group != UINT32_MAX)
+		return true;
+	source_of_mapping(&g.source, j->profile, mapping, &j->sources);
+	for (size_t i = 0; i < j->groups.n; i++)
+		if (source_is_equal(&j->groups.data[i].source, &g.source)) {
+			m->group = (uint32_t)i;
+			return true;
+		}
+	if (!vec_reserve(&j->groups, 1, &mem_malloc))
+		return false;
+	m->group = (uint32_t)j->groups.n;
+	vec_put(&j->groups, g);
+	return true;
+}
+
+/* Counts the questions of each group, then puts them in their places. */
+static bool collect_questions(struct job *j)
+{
+	const struct prof_profile *p = j->profile;
+	uint32_t n = prof_n_locations(p);
+	size_t at = 0;
+
+	for (uint32_t id = 1; id <= n; id++) {
+		uint32_t mapping = p->locations.data[id].mapping;
+
+		if (!is_asked(j, id))
+			continue;
+		if (!assign_group(j, mapping))
+			return false;
+		j->groups.data[j->mappings[mapping].group].n++;
+		at++;
+	}
+	if (!vec_reserve(&j->questions, at, &mem_malloc))
+		return false;
+	j->questions.n = at;
+	at = 0;
+	for (size_t i = 0; i < j->groups.n; i++) {
+		j->groups.data[i].first = at;
+		at += j->groups.data[i].n;
+		j->groups.data[i].n = 0;
+	}
+	for (uint32_t id = 1; id <= n; id++) {
+		const struct row_location *l = &p->locations.data[id];
+		struct group *g;
+
+		if (!is_asked(j, id))
+			continue;
+		g = &j->groups.data[j->mappings[l->mapping].group];
+		j->questions.data[g->first + g->n++] = (struct question){
+			l->address, id, l->mapping
+		};
+	}
+	return true;
+}
+
+/* ---- Files, in parallel ---- */
+
+/* The base of a question's mapping, by the first address seen in it. */
+static bool find_base(struct job *j, struct group *g, const struct question *q)
+{
+	struct mapping_state *m = &j->mappings[q->mapping];
+	const struct row_mapping *row = &j->profile->mappings.data[q->mapping];
+
+	if (!m->has_base) {
+		m->has_base = true;
+		m->fits = source_base(&g->source, &g->object.files.main, row,
+		                      q->address, &m->base);
+	}
+	return m->fits;
+}
+
+static int compare_questions(const void *a, const void *b)
+{
+	const struct question *x = a, *y = b;
+
+	if (x->address != y->address)
+		return x->address < y->address ? -1 : 1;
+	return (x->location > y->location) - (x->location < y->location);
+}
+
+/* Turns the questions into sorted addresses of the file. */
+static bool normalize(struct job *j, struct group *g)
+{
+	struct question *q = j->questions.data + g->first;
+	size_t n = 0;
+
+	for (size_t i = 0; i < g->n; i++) {
+		if (!find_base(j, g, &q[i]))
+			continue;
+		q[n] = q[i];
+		q[n++].address -= j->mappings[q[i].mapping].base;
+	}
+	g->n = n;
+	qsort(q, n, sizeof(*q), compare_questions);
+	if (!vec_reserve(&g->addresses, n, &mem_malloc))
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (i == 0 || q[i].address != q[i - 1].address)
+			vec_put(&g->addresses, q[i].address);
+		j->answers[q[i].location] = (struct answer_place){
+			(uint32_t)(g - j->groups.data),
+			(uint32_t)(g->addresses.n - 1)
+		};
+	}
+	g->object.addresses = g->addresses.data;
+	g->object.n = g->addresses.n;
+	return true;
+}
+
+static void open_group(void *ctx, unsigned worker, size_t task)
+{
+	struct job *j = ctx;
+	struct group *g = &j->groups.data[task];
+
+	(void)worker;
+	source_open(&g->source, &g->object.files, &j->sources);
+	if (g->source.result == FIND_NO_MEMORY || !normalize(j, g)) {
+		g->status = PROF_NOMEM;
+		return;
+	}
+	if (g->source.result != FIND_OK)
+		return;
+	g->status = source_plan(&g->source, &g->object);
+	if (g->status == PROF_OK) {
+		g->names = mem_zeroed(&mem_malloc, g->object.units.n + 1,
+		                      sizeof(*g->names));
+		if (!g->names)
+			g->status = PROF_NOMEM;
+	}
+}
+
+/* ---- Units of files, in parallel ---- */
+
+static void run_unit(void *ctx, unsigned worker, size_t task)
+{
+	struct job *j = ctx;
+	size_t low = 0, high = j->first_units.n;
+
+	/* The last group whose first unit is not behind the task. */
+	while (high - low > 1) {
+		size_t middle = low + (high - low) / 2;
+
+		if (j->first_units.data[middle] <= task)
+			low = middle;
+		else
+			high = middle;
+	}
+	if (!j->workers[worker])
+		j->workers[worker] = dwarf_worker_new();
+	if (j->workers[worker])
+		object_run(&j->groups.data[low].object,
+		           task - j->first_units.data[low],
+		           j->workers[worker]);
+	else
+		j->groups.data[low].object.units
+			.data[task - j->first_units.data[low]]
+			.status = PROF_NOMEM;
+}
+
+static enum prof_status run_units(struct job *j)
+{
+	struct work work = { .run = run_unit, .ctx = j,
+		             .n_workers = j->n_workers };
+
+	if (!vec_reserve(&j->first_units, j->groups.n, &mem_malloc))
+		return PROF_NOMEM;
+	for (size_t i = 0; i < j->groups.n; i++) {
+		if (j->groups.data[i].status != PROF_OK)
+			return j->groups.data[i].status;
+		vec_put(&j->first_units, work.n_tasks);
+		work.n_tasks += j->groups.data[i].object.units.n;
+	}
+	work_run(&work);
+	for (size_t i = 0; i < j->groups.n; i++) {
+		const struct object *o = &j->groups.data[i].object;
+
+		for (size_t u = 0; u < o->units.n; u++)
+			if (o->units.data[u].status != PROF_OK)
+				return o->units.data[u].status;
+	}
+	return PROF_OK;
+}
+
+/* ---- Answers ---- */
+
+/* Sets n->lines for a location; false: nothing new is known of it. */
+static bool answer(struct job *j, struct naming *n, uint32_t location)
+{
+	struct answer_place place = j->answers[location];
+	struct group *g;
+	uint32_t set;
+
+	if (place.group == UINT32_MAX)
+		return false;
+	g = &j->groups.data[place.group];
+	if (!g->object.symbols.found)
+		return false;
+	set = g->object.answers ? g->object.answers[place.index].set
+	                        : OBJECT_NO_SET;
+	naming_lines(n, &g->object, place.index,
+	             &g->names[set < g->object.units.n ? set
+	                                               : g->object.units.n]);
+	return n->lines.n > 0;
+}
+
+static void count(struct job *j, uint32_t location, const struct prof_line *l,
+                  size_t n)
+{
+	const struct prof_profile *p = j->profile;
+	struct prof_mapping_report *r =
+		&j->mappings[p->locations.data[location].mapping].report;
+	const struct row_function *f =
+		n ? &p->functions.data[l[n - 1].function] : NULL;
+
+	r->n_locations++;
+	if (f && (f->name || f->system_name))
+		r->n_resolved++;
+	r->n_inlined += n > 1;
+}
+
+/* Whether all locations have names, and any of them files and so on. */
+static void note_flags(struct job *j, uint32_t location,
+                       const struct prof_line *lines, size_t n)
+{
+	struct prof_profile *p = j->profile;
+	uint32_t mapping = p->locations.data[location].mapping;
+	uint32_t has = n > 1 ? MAPPING_HAS_INLINE_FRAMES : 0;
+
+	if (mapping == 0)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		if (p->functions.data[lines[i].function].filename)
+			has |= MAPPING_HAS_FILENAMES;
+		if (lines[i].line)
+			has |= MAPPING_HAS_LINE_NUMBERS;
+	}
+	p->mappings.data[mapping].has |= has;
+}
+
+static void write_lines(struct job *j, struct naming *n)
+{
+	struct prof_profile *p = j->profile;
+	uint32_t n_locations = prof_n_locations(p);
+
+	for (uint32_t id = 1; id <= n_locations; id++) {
+		const struct row_location *l = &p->locations.data[id];
+		const struct prof_line *lines = NULL;
+		size_t n_lines = location_n_lines(l);
+
+		if (n_lines)
+			lines = &p->lines.data[location_first_line(l)];
+		if (answer(j, n, id)) {
+			lines = n->lines.data;
+			n_lines = n->lines.n;
+		}
+		profile_editor_lines(n->editor, lines, n_lines);
+	}
+}
+
+static enum prof_symbolize_reason reason_of(const struct job *j,
+                                            const struct mapping_state *m)
+{
+	const struct group *g;
+
+	if (m->group == UINT32_MAX)
+		return PROF_REASON_KNOWN;
+	g = &j->groups.data[m->group];
+	switch (g->source.result) {
+	case FIND_OK:
+		break;
+	case FIND_NOT_ELF:
+		return PROF_REASON_NOT_ELF;
+	case FIND_MISMATCH:
+		return PROF_REASON_MISMATCH;
+	default:
+		return g->source.is_hidden ? PROF_REASON_HIDDEN
+		                           : PROF_REASON_NO_FILE;
+	}
+	if (!m->fits)
+		return PROF_REASON_ADDRESSES;
+	if (g->object.has_debug_info || g->object.has_go)
+		return PROF_REASON_OK;
+	return g->object.has_symbols ? PROF_REASON_NO_DEBUG_INFO
+	                             : PROF_REASON_STRIPPED;
+}
+
+static void report(struct job *j)
+{
+	struct prof_profile *p = j->profile;
+	uint32_t n = prof_n_locations(p);
+
+	if (j->options.mode == PROF_SYMBOLIZE_FORCE)
+		for (size_t id = 1; id < p->mappings.n; id++)
+			p->mappings.data[id].has = 0;
+	for (uint32_t id = 1; id <= n; id++) {
+		const struct row_location *l = &p->locations.data[id];
+		size_t n_lines = location_n_lines(l);
+		const struct prof_line *lines =
+			n_lines ? &p->lines.data[location_first_line(l)] : NULL;
+
+		count(j, id, lines, n_lines);
+		if (j->mappings[l->mapping].group != UINT32_MAX)
+			note_flags(j, id, lines, n_lines);
+	}
+	for (uint32_t id = 0; id < p->mappings.n; id++) {
+		struct mapping_state *m = &j->mappings[id];
+		struct prof_mapping_report *r = &m->report;
+
+		if (m->group != UINT32_MAX && id != 0 &&
+		    r->n_resolved == r->n_locations)
+			p->mappings.data[id].has |= MAPPING_HAS_FUNCTIONS;
+		if (r->n_locations == 0 || !j->options.report)
+			continue;
+		r->mapping = id;
+		r->reason = reason_of(j, m);
+		if (m->group != UINT32_MAX)
+			r->file = source_path(&j->groups.data[m->group].source,
+			                      &j->groups.data[m->group]
+			                               .object.files);
+		j->options.report(j->options.report_ctx, r);
+	}
+}
+
+static enum prof_status write_answers(struct job *j, struct prof_error *err)
+{
+	struct profile_editor editor;
+	struct naming naming;
+	enum prof_status status;
+
+	profile_editor_begin(&editor, j->profile);
+	naming_init(&naming, &editor, j->options.demangle);
+	naming.no_inlines = j->options.no_inlines;
+	if (editor.status == PROF_OK)
+		write_lines(j, &naming);
+	if (naming.has_no_memory) {
+		profile_editor_cancel(&editor);
+		status = error_nomem(err);
+	} else {
+		if (editor.status == PROF_OK)
+			naming_demangle(&naming, j->options.mode);
+		status = profile_editor_finish(&editor, err);
+	}
+	naming_release(&naming);
+	return status;
+}
+
+/* ---- The whole ---- */
+
+static bool begin(struct job *j, const struct prof_symbolize_options *options)
+{
+	const struct prof_profile *p = j->profile;
+
+	if (options)
+		memcpy(&j->options, options,
+		       options->size < sizeof(j->options)
+		               ? options->size
+		               : sizeof(j->options));
+	j->n_workers = j->options.n_threads ? j->options.n_threads
+	                                    : work_n_processors();
+	if (j->n_workers > WORK_MAX_WORKERS)
+		j->n_workers = WORK_MAX_WORKERS;
+	j->mappings = mem_zeroed(&mem_malloc, p->mappings.n,
+	                         sizeof(*j->mappings));
+	j->answers = mem_zeroed(&mem_malloc, p->locations.n,
+	                        sizeof(*j->answers));
+	if (!j->mappings || !j->answers)
+		return false;
+	for (size_t i = 0; i < p->mappings.n; i++)
+		j->mappings[i].group = UINT32_MAX;
+	for (size_t i = 0; i < p->locations.n; i++)
+		j->answers[i].group = UINT32_MAX;
+	return source_options_init(&j->sources, &j->options);
+}
+
+static void release(struct job *j)
+{
+	const struct prof_profile *p = j->profile;
+
+	for (size_t i = 0; i < j->groups.n; i++) {
+		struct group *g = &j->groups.data[i];
+		size_t n = g->names ? g->object.units.n + 1 : 0;
+
+		for (size_t k = 0; k < n; k++)
+			set_names_release(&g->names[k]);
+		mem_free(&mem_malloc, g->names, n * sizeof(*g->names));
+		object_release(&g->object);
+		source_release(&g->source);
+		vec_release(&g->addresses, &mem_malloc);
+	}
+	for (size_t i = 0; i < WORK_MAX_WORKERS; i++)
+		dwarf_worker_free(j->workers[i]);
+	vec_release(&j->groups, &mem_malloc);
+	vec_release(&j->questions, &mem_malloc);
+	vec_release(&j->first_units, &mem_malloc);
+	mem_free(&mem_malloc, j->mappings,
+	         p->mappings.n * sizeof(*j->mappings));
+	mem_free(&mem_malloc, j->answers,
+	         p->locations.n * sizeof(*j->answers));
+	source_options_release(&j->sources);
+	mem_free(&mem_malloc, j, sizeof(*j));
+}
+
+/* Opens the files and answers the questions. */
+static enum prof_status look_up(struct job *j)
+{
+	struct work files = { .run = open_group, .ctx = j,
+		              .n_workers = j->n_workers };
+
+	if (!collect_questions(j))
+		return PROF_NOMEM;
+	files.n_tasks = j->groups.n;
+	work_run(&files);
+	return run_units(j);
+}
+
+enum prof_status prof_symbolize(struct prof_profile *p,
+                                const struct prof_symbolize_options *options,
+                                struct prof_error *err)
+{
+	struct job *j = mem_zeroed(&mem_malloc, 1, sizeof(*j));
+	enum prof_status status = PROF_NOMEM;
+
+	if (!j)
+		return error_nomem(err);
+	j->profile = p;
+	if (begin(j, options))
+		status = j->options.mode == PROF_SYMBOLIZE_NONE ? PROF_OK
+		                                                : look_up(j);
+	if (status == PROF_OK)
+		status = write_answers(j, err);
+	else
+		error_nomem(err);
+	if (status == PROF_OK)
+		report(j);
+	release(j);
+	return status;
+}

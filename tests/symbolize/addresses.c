@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Frames for addresses: the program that the oracle test and the bench feed.
+ *
+ *	addresses FILE [NAME=VALUE ...] < ADDRESSES
+ *
+ * ADDRESSES are hexadecimal, one a line, and as the file has them, unless
+ * start=, limit= and offset= tell a mapping. Output is that of
+ * llvm-symbolizer: the address, then name and FILE:LINE:COLUMN of each frame,
+ * innermost first, then an empty line. report=1 tells the reason instead.
+ * names=system prints the linker's names.
+ */
+#include <profile/symbolize.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct arguments {
+	struct prof_symbolize_options options;
+	struct prof_mapping mapping;
+	bool wants_report, wants_system_names, is_quiet;
+};
+
+static const char *const modes[] = { "auto", "force", "none", NULL };
+static const char *const demangles[] = { "default", "templates", "full",
+	                                 "none", NULL };
+
+static unsigned choose(const char *const names[], const char *value)
+{
+	for (unsigned i = 0; names[i]; i++)
+		if (strcmp(names[i], value) == 0)
+			return i;
+	fprintf(stderr, "no such choice: %s\n", value);
+	exit(2);
+}
+
+static void take(struct arguments *a, const char *name, const char *value)
+{
+	uint64_t number = strtoull(value, NULL, 16);
+
+	if (strcmp(name, "start") == 0)
+		a->mapping.start = number;
+	else if (strcmp(name, "limit") == 0)
+		a->mapping.limit = number;
+	else if (strcmp(name, "offset") == 0)
+		a->mapping.offset = number;
+	else if (strcmp(name, "build_id") == 0)
+		a->mapping.build_id = (struct prof_str){ value, strlen(value) };
+	else if (strcmp(name, "mode") == 0)
+		a->options.mode =
+			(enum prof_symbolize_mode)choose(modes, value);
+	else if (strcmp(name, "demangle") == 0)
+		a->options.demangle =
+			(enum prof_demangle)choose(demangles, value);
+	else if (strcmp(name, "threads") == 0)
+		a->options.n_threads = (uint32_t)number;
+	else if (strcmp(name, "inlines") == 0)
+		a->options.no_inlines = number == 0;
+	else if (strcmp(name, "binary_path") == 0)
+		a->options.binary_path = value;
+	else if (strcmp(name, "debug_path") == 0)
+		a->options.debug_path = value;
+	else if (strcmp(name, "perf_map") == 0)
+		a->options.perf_map = value;
+	else if (strcmp(name, "kallsyms") == 0)
+		a->options.kallsyms = value;
+	else if (strcmp(name, "report") == 0)
+		a->wants_report = number != 0;
+	else if (strcmp(name, "quiet") == 0)
+		a->is_quiet = number != 0;
+	else if (strcmp(name, "names") == 0)
+		a->wants_system_names = strcmp(value, "system") == 0;
+	else
+		exit(2);
+}
+
+static void print_report(void *ctx, const struct prof_mapping_report *r)
+{
+	(void)ctx;
+	printf("%u locations, %u resolved, %u inlined: %s\n", r->n_locations,
+	       r->n_resolved, r->n_inlined,
+	       prof_symbolize_reason_string(r->reason));
+}
+
+static struct prof_profile *read_addresses(const struct prof_mapping *m)
+{
+	struct prof_builder *b = prof_builder_new(NULL);
+	struct prof_location l = { 0 };
+	struct prof_profile *p;
+	struct prof_error err;
+	char line[64];
+
+	l.mapping = prof_add_mapping(b, m);
+	while (fgets(line, sizeof(line), stdin)) {
+		l.address = strtoull(line, NULL, 16);
+		prof_add_location(b, &l);
+	}
+	if (prof_builder_finish(&p, b, &err) != PROF_OK) {
+		fprintf(stderr, "%s\n", err.message);
+		exit(1);
+	}
+	return p;
+}
+
+static void print_location(const struct prof_profile *p,
+                           const struct prof_location *l, bool is_system)
+{
+	printf("0x%llx\n", (unsigned long long)l->address);
+	for (uint32_t i = 0; i < l->n_lines; i++) {
+		struct prof_function f;
+		struct prof_str name;
+
+		prof_get_function(p, l->lines[i].function, &f);
+		name = is_system ? f.system_name : f.name;
+		printf("%s\n%s:%lld:%lld\n", name.len ? name.ptr : "??",
+		       f.filename.len ? f.filename.ptr : "??",
+		       (long long)l->lines[i].line,
+		       (long long)l->lines[i].column);
+	}
+	if (l->n_lines == 0)
+		printf("??\n??:0:0\n");
+	printf("\n");
+}
+
+int main(int argc, char **argv)
+{
+	struct arguments a = {
+		.options = PROF_OPTIONS(prof_symbolize_options, .pid = 0)
+	};
+	struct prof_location l;
+	struct prof_profile *p;
+	struct prof_error err;
+
+	if (argc < 2)
+		return 2;
+	a.mapping.file = (struct prof_str){ argv[1], strlen(argv[1]) };
+	for (int i = 2; i < argc; i++) {
+		char *equals = strchr(argv[i], '=');
+
+		if (!equals)
+			return 2;
+		*equals = '\0';
+		take(&a, argv[i], equals + 1);
+	}
+	if (a.wants_report)
+		a.options.report = print_report;
+	p = read_addresses(&a.mapping);
+	if (prof_symbolize(p, &a.options, &err) != PROF_OK) {
+		fprintf(stderr, "%s\n", err.message);
+		return 1;
+	}
+	for (uint32_t id = 1; !a.wants_report && !a.is_quiet &&
+	                      prof_get_location(p, id, &l); id++)
+		print_location(p, &l, a.wants_system_names);
+	prof_profile_free(p);
+	return 0;
+}

@@ -1,0 +1,337 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Symbolization compared with llvm-symbolizer and go tool addr2line.
+
+Programs are built here, by each compiler that is installed and with the flags
+that change what the debugging information looks like; every address of .text
+is asked. Usage: oracle_test.py ADDRESSES TESTDATA
+"""
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+ADDRESSES, TESTDATA = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
+
+# Name, compiler, flags. {dir} is the folder of the case.
+CASES = [
+    ("gcc-O0-dwarf5", "g++", "-O0 -gdwarf-5"),
+    ("gcc-O2-dwarf5", "g++", "-O2 -gdwarf-5"),
+    ("gcc-O2-dwarf4-no-pie", "g++", "-O2 -gdwarf-4 -no-pie"),
+    ("gcc-O3-dwarf3", "g++", "-O3 -gdwarf-3"),
+    ("gcc-O2-dwarf2", "g++", "-O2 -gdwarf-2"),
+    ("gcc-O2-dwarf64", "g++", "-O2 -gdwarf64 -g"),
+    ("gcc-O2-gz", "g++", "-O2 -g -gz"),
+    ("gcc-O2-gz-gnu", "g++", "-O2 -g -gz=zlib-gnu"),
+    ("gcc-O2-lto", "g++", "-O2 -g -flto"),
+    ("gcc-O2-icf", "g++", "-O2 -g -ffunction-sections -Wl,--gc-sections "
+     "-fuse-ld=gold -Wl,--icf=all"),
+    ("gcc-O2-split5", "g++", "-O2 -gdwarf-5 -gsplit-dwarf"),
+    ("gcc-O2-split4", "g++", "-O2 -gdwarf-4 -gsplit-dwarf"),
+    ("gcc-O2-m32", "g++", "-O2 -g -m32"),
+    ("clang-O0-dwarf4", "clang++", "-O0 -gdwarf-4"),
+    ("clang-O2-dwarf5", "clang++", "-O2 -gdwarf-5"),
+    ("clang-O2-gz", "clang++", "-O2 -gdwarf-4 -gz=zlib"),
+    ("clang-O2-split5", "clang++", "-O2 -gdwarf-5 -gsplit-dwarf"),
+    ("clang-O2-split4", "clang++", "-O2 -gdwarf-4 -gsplit-dwarf"),
+    ("clang-O2-types", "clang++", "-O2 -g -fdebug-types-section"),
+]
+
+
+def run(*command, **more):
+    return subprocess.run(command, capture_output=True, text=True,
+                          errors="surrogateescape", **more)
+
+
+def section(path, name=".text"):
+    """Address, offset and size of a section."""
+    for line in run("readelf", "-SW", path).stdout.splitlines():
+        m = re.match(r"\s*\[\s*\d+\] (\S+)\s+\S+\s+([0-9a-f]+) ([0-9a-f]+) "
+                     r"([0-9a-f]+)", line)
+        if m and m.group(1) == name:
+            return tuple(int(x, 16) for x in m.groups()[1:])
+    raise AssertionError(f"no {name} in {path}")
+
+
+def addresses_of(path, step=1):
+    begin, _, size = section(path)
+    return range(begin, begin + size, step)
+
+
+def as_input(addresses):
+    return "".join(f"{a:#x}\n" for a in addresses)
+
+
+def parse(text):
+    """{address: [(name, place), ...]} of llvm-symbolizer's form."""
+    answers = {}
+    for block in text.split("\n\n"):
+        lines = block.strip("\n").split("\n")
+        if lines[0]:
+            answers[lines[0]] = list(zip(lines[1::2], lines[2::2]))
+    return answers
+
+
+def ours(path, addresses, *options):
+    got = run(ADDRESSES, path, *options, input=as_input(addresses))
+    assert got.returncode == 0, got.stderr
+    return got.stdout
+
+
+def llvm(path, addresses):
+    got = run("llvm-symbolizer", f"--obj={path}", "--no-demangle",
+              "--functions=linkage", "--inlines", "--addresses",
+              input=as_input(addresses))
+    return got.stdout
+
+
+def has(tool):
+    return shutil.which(tool) is not None
+
+
+class Oracle(unittest.TestCase):
+    def setUp(self):
+        self.dir = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.dir)
+
+    def build(self, compiler, flags, name="program"):
+        if not has(compiler):
+            self.skipTest(f"no {compiler}")
+        path = os.path.join(self.dir, name)
+        got = run(compiler, *flags.split(), "-o", path,
+                  os.path.join(TESTDATA, "symbolize/program.cc"), cwd=self.dir)
+        if got.returncode:
+            self.skipTest(f"{compiler} {flags}: {got.stderr.splitlines()[:1]}")
+        return path
+
+    def assert_agrees(self, got, expected):
+        """Places of all frames and names of all of them, where llvm has a
+        line: at least 99.99 %."""
+        covered = [a for a, frames in expected.items()
+                   if not all(p.endswith(":0:0") for _, p in frames)]
+        self.assertGreater(len(covered), 1000)
+        wrong = [a for a in covered if got.get(a) != expected[a]]
+        self.assertLessEqual(
+            len(wrong), len(covered) // 10000,
+            "".join(f"\n{a}\n ours {got.get(a)}\n llvm {expected[a]}"
+                    for a in wrong[:3]))
+
+    def test_packed(self):
+        """A .dwp in place of the .dwo files."""
+        for version, tool in (("5", "llvm-dwp"), ("4", "dwp")):
+            if not has(tool):
+                continue
+            with self.subTest(version=version):
+                path = self.build("clang++", f"-O2 -gdwarf-{version} "
+                                  "-gsplit-dwarf", f"packed{version}")
+                addresses = addresses_of(path)
+                loose = ours(path, addresses)
+                packed = run(tool, "-e", path, "-o", path + ".dwp",
+                             cwd=self.dir)
+                if packed.returncode:
+                    continue # this dwp does not know that version
+                for name in os.listdir(self.dir):
+                    if name.endswith(".dwo"):
+                        os.remove(os.path.join(self.dir, name))
+                self.assertEqual(ours(path, addresses), loose)
+                os.remove(path + ".dwp")
+                self.assertNotEqual(ours(path, addresses), loose)
+
+    def test_debuglink(self):
+        """Stripped, with the rest beside it, by name and checksum."""
+        path = self.build("g++", "-O2 -g -Wl,--build-id=none")
+        whole = ours(path, addresses_of(path, 7))
+        addresses = addresses_of(path, 7)
+        debug = path + ".debug"
+        for command in (("--only-keep-debug", path, debug),
+                        ("--strip-all", f"--add-gnu-debuglink={debug}", path)):
+            self.assertEqual(run("objcopy", *command).returncode, 0)
+        self.assertEqual(ours(path, addresses), whole)
+        with open(debug, "ab") as f:
+            f.write(b"x") # another checksum: not to be used
+        self.assertNotEqual(ours(path, addresses), whole)
+
+    def test_build_id(self):
+        """By build id, in the layouts of a search path; and not another."""
+        path = self.build("g++", "-O2 -g -Wl,--build-id=0xab12cd34ef")
+        addresses = addresses_of(path, 7)
+        whole = ours(path, addresses)
+        gone = os.path.join(self.dir, "gone/program")
+        for place in ("ab12cd34ef/program", "ab12cd34ef/any", "ab/12cd34ef.debug",
+                      "program", "gone/program/ab12cd34ef"):
+            with self.subTest(place=place):
+                root = os.path.join(self.dir, "P")
+                full = os.path.join(root, place.replace("gone/", gone[1:-7]))
+                os.makedirs(os.path.dirname(full))
+                shutil.copy(path, full)
+                self.assertEqual(ours(gone, addresses, f"binary_path={root}",
+                                      "build_id=ab12cd34ef"), whole)
+                self.assertIn("mismatch", ours(
+                    path, addresses, "build_id=ab12cd34ee", "report=1"))
+                shutil.rmtree(root)
+
+    def test_reasons(self):
+        path = self.build("g++", "-O2 -g")
+        addresses = addresses_of(path, 97)
+        text = os.path.join(self.dir, "text")
+        with open(text, "w", encoding="ascii") as f:
+            f.write("no program")
+        stripped = os.path.join(self.dir, "stripped")
+        shutil.copy(path, stripped)
+        symbols = os.path.join(self.dir, "symbols")
+        shutil.copy(path, symbols)
+        run("strip", "--strip-debug", symbols)
+        run("strip", "--strip-all", "-R", ".dynsym", stripped)
+        for file, reason in ((path, "ok"), (path + "-gone", "no file"),
+                             (text, "not an ELF file"),
+                             (symbols, "no debug info: symbols only")):
+            with self.subTest(reason=reason):
+                self.assertIn(f": {reason}\n",
+                              ours(file, addresses, "report=1"))
+        self.assertIn("mapping does not fit the file", ours(
+            path, addresses, "report=1", "start=1000", "limit=100000",
+            "offset=7fff0000"))
+
+    def test_moved(self):
+        """A position-independent file at the base where it was loaded."""
+        path = self.build("g++", "-O2 -g -pie -fPIE")
+        address, offset, size = section(path)
+        begin, low = 0x7f1234560000, offset & ~4095
+        limit = begin + (size + offset - low + 4095 & ~4095)
+        addresses = list(addresses_of(path, 7))
+        shift = begin - low + offset - address
+        expected = parse(ours(path, addresses))
+        got = parse(ours(path, [a + shift for a in addresses],
+                         f"start={begin:x}", f"limit={limit:x}",
+                         f"offset={low:x}"))
+        self.assertEqual([got[f"{a + shift:#x}"] for a in addresses],
+                         [expected[f"{a:#x}"] for a in addresses])
+
+    def test_threads(self):
+        """The same bytes for any number of threads."""
+        path = self.build("clang++", "-O2 -g")
+        addresses = addresses_of(path)
+        answers = {ours(path, addresses, f"threads={n}") for n in (1, 2, 7)}
+        self.assertEqual(len(answers), 1)
+
+    def test_no_inlines(self):
+        path = self.build("g++", "-O2 -g")
+        addresses = addresses_of(path, 7)
+        whole = parse(ours(path, addresses))
+        outer = parse(ours(path, addresses, "inlines=0"))
+        self.assertTrue(any(len(f) > 1 for f in whole.values()))
+        self.assertEqual(outer, {a: f[-1:] for a, f in whole.items()})
+
+    def test_plt(self):
+        path = self.build("g++", "-O2 -g")
+        names = set()
+        for name in (".plt", ".plt.sec", ".plt.got"):
+            try:
+                begin, _, size = section(path, name)
+            except AssertionError:
+                continue
+            names |= {f[0][0] for f in parse(
+                ours(path, range(begin, begin + size, 8))).values()}
+        self.assertIn("printf@plt", names)
+        self.assertIn("operator new@plt", names)
+
+    def test_text_maps(self):
+        """perf maps (later lines win) and the kernel's list."""
+        perf = os.path.join(self.dir, "perf.map")
+        with open(perf, "w", encoding="ascii") as f:
+            f.write("1000 100 old code\nbroken\n1080 20 new code\n")
+        got = parse(ours("//anon", (0x1000, 0x1090, 0x10a0, 0x2000),
+                         f"perf_map={perf}", "start=1000", "limit=3000"))
+        self.assertEqual([f[0][0] for f in got.values()],
+                         ["old code", "new code", "old code", "??"])
+        kernel = os.path.join(self.dir, "kallsyms")
+        with open(kernel, "w", encoding="ascii") as f:
+            f.write("ffffffff81000000 T startup_64\n"
+                    "ffffffff81000100 D data\n"
+                    "ffffffff81000200 t do_work\t[module]\n")
+        got = parse(ours("[kernel.kallsyms]",
+                         (0xffffffff81000010, 0xffffffff81000210),
+                         f"kallsyms={kernel}", "start=ffffffff81000000",
+                         "limit=ffffffffff000000"))
+        self.assertEqual([f[0][0] for f in got.values()],
+                         ["startup_64", "do_work"])
+
+
+def add_case(name, compiler, flags):
+    def test(self):
+        if not has("llvm-symbolizer"):
+            self.skipTest("no llvm-symbolizer")
+        path = self.build(compiler, flags)
+        addresses = addresses_of(path)
+        self.assert_agrees(parse(ours(path, addresses, "names=system")),
+                           parse(llvm(path, addresses)))
+    setattr(Oracle, "test_" + name.replace("-", "_"), test)
+
+
+for case in CASES:
+    add_case(*case)
+
+
+@unittest.skipUnless(has("go"), "no go")
+class GoOracle(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.dir = tempfile.mkdtemp()
+        cls.addClassCleanup(shutil.rmtree, cls.dir)
+        cls.environment = dict(os.environ, GOCACHE=cls.dir + "/cache",
+                               GO111MODULE="off", CGO_ENABLED="0")
+
+    def build(self, name, *flags):
+        path = os.path.join(self.dir, name)
+        got = run("go", "build", *flags, "-o", path,
+                  os.path.join(TESTDATA, "symbolize/program.go"),
+                  env=self.environment)
+        if got.returncode:
+            self.skipTest(got.stderr)
+        return path
+
+    def test_addr2line(self):
+        """Outermost function and innermost line, as Go's tool has them."""
+        path = self.build("whole")
+        addresses = list(addresses_of(path, 41))
+        got = parse(ours(path, addresses))
+        lines = run("go", "tool", "addr2line", path,
+                    input=as_input(addresses),
+                    env=self.environment).stdout.split("\n")
+        n_inlined = 0
+        for address, name, place in zip(addresses, lines[::2], lines[1::2]):
+            frames = got[f"{address:#x}"]
+            if place.endswith(":-1"):
+                continue # padding between functions
+            n_inlined += len(frames) > 1
+            self.assertEqual((frames[-1][0], frames[0][1]),
+                             (name, place + ":0"), f"{address:#x}")
+        self.assertGreater(n_inlined, 100)
+
+    def test_inlined(self):
+        path = self.build("whole")
+        chains = {tuple(n for n, _ in frames) for frames in
+                  parse(ours(path, addresses_of(path))).values()}
+        self.assertIn(("main.add", "main.twice", "main.work"), chains)
+
+    def test_stripped(self):
+        """-s -w leaves neither symbols nor DWARF: nothing is lost but the
+        names of what is not Go's."""
+        for mode in ("exe", "pie"):
+            with self.subTest(mode=mode):
+                flag = f"-buildmode={mode}"
+                whole = self.build("whole" + mode, flag)
+                bare = self.build("bare" + mode, flag, "-ldflags=-s -w")
+                addresses = list(addresses_of(whole, 41))
+                a, b = parse(ours(whole, addresses)), parse(
+                    ours(bare, addresses))
+                differ = [x for x in a if a[x] != b[x] and
+                          not a[x][0][1].startswith("??")]
+                self.assertEqual(differ, [])
+                self.assertTrue(any(len(f) > 1 for f in b.values()))
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1] + sys.argv[3:], verbosity=2)
