@@ -21,8 +21,9 @@
 /* While it is off a thread looks at the rate again after so many bytes. */
 enum { OFF_GAP = 1 << 20, LIVE_MIN = 1 << 10 };
 
-_Thread_local int64_t heap_left __attribute__((tls_model("initial-exec")));
-_Atomic uint8_t heap_filter[1 << 16];
+_Thread_local uint64_t heap_counter
+	__attribute__((tls_model("initial-exec"))) = UINT64_MAX;
+uint8_t heap_filter[1 << 16];
 
 static _Thread_local bool has_gap;
 static _Thread_local uint64_t random_state;
@@ -93,7 +94,12 @@ static int64_t draw_gap(int64_t rate)
 {
 	const double gap = minus_log(random_unit()) * (double)rate;
 
-	return gap < 0x1p61 ? (int64_t)gap : INT64_C(1) << 61;
+	return gap < 0x1p61 ? (int64_t)gap + 1 : INT64_C(1) << 61;
+}
+
+static void wait_for(int64_t gap)
+{
+	heap_counter = 0 - (uint64_t)gap;
 }
 
 bool heap_draw(size_t size)
@@ -102,22 +108,22 @@ bool heap_draw(size_t size)
 	const bool had_gap = has_gap;
 
 	if (rate <= 0) {
-		heap_left = OFF_GAP;
+		wait_for(OFF_GAP);
 		has_gap = false;
 		return false;
 	}
 	if (rate == 1) {
-		heap_left = 0; /* every block comes here */
+		wait_for(1); /* every block comes here */
 		return true;
 	}
-	heap_left = draw_gap(rate);
+	wait_for(draw_gap(rate));
 	has_gap = true;
 	if (had_gap)
 		return true;
 	/* The first block of a thread is no more likely than any other. */
-	if (!heap_counts_down(size))
+	if (!heap_is_due(size))
 		return false;
-	heap_left = draw_gap(rate);
+	wait_for(draw_gap(rate));
 	return true;
 }
 
@@ -210,22 +216,18 @@ static bool live_make_room(void)
 
 static void filter_add(const void *block)
 {
-	_Atomic uint8_t *byte = &heap_filter[heap_hash(block)];
-	const uint8_t n = atomic_load_explicit(byte, memory_order_relaxed);
+	uint8_t *byte = &heap_filter[heap_hash(block)];
 
-	if (n != UINT8_MAX)
-		atomic_store_explicit(byte, (uint8_t)(n + 1),
-		                      memory_order_relaxed);
+	if (*byte != UINT8_MAX)
+		++*byte;
 }
 
 static void filter_remove(const void *block)
 {
-	_Atomic uint8_t *byte = &heap_filter[heap_hash(block)];
-	const uint8_t n = atomic_load_explicit(byte, memory_order_relaxed);
+	uint8_t *byte = &heap_filter[heap_hash(block)];
 
-	if (n != UINT8_MAX)
-		atomic_store_explicit(byte, (uint8_t)(n - 1),
-		                      memory_order_relaxed);
+	if (*byte != UINT8_MAX)
+		--*byte;
 }
 
 /* ---- What hooks call ---- */
@@ -295,13 +297,13 @@ void heap_after_fork(void)
 
 	mem_table = NULL;
 	for (i = 0; i < sizeof(heap_filter); i++)
-		if (atomic_load(&heap_filter[i]) != UINT8_MAX)
-			atomic_store(&heap_filter[i], 0);
+		if (heap_filter[i] != UINT8_MAX)
+			heap_filter[i] = 0;
 	if (live.blocks)
 		munmap(live.blocks, live.size * sizeof(*live.blocks));
 	memset(&live, 0, sizeof(live));
 	has_gap = false;
-	heap_left = 0;
+	wait_for(1);
 }
 
 /* ---- The rate and the records ---- */

@@ -9,6 +9,7 @@
  */
 
 #include "sampler/cfi.h"
+#include "sampler/machine.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -36,13 +37,16 @@ struct mem_table {
 
 void heap_keep_in(struct mem_table *table);
 
-/* Bytes until the next sample of this thread; below 0: now. */
-extern _Thread_local int64_t heap_left
+/* Less the bytes until the next sample of this thread: it counts up, and the
+   sample is due where it wraps. */
+extern _Thread_local uint64_t heap_counter
 	__attribute__((tls_model("initial-exec")));
 
 /* How many sampled blocks may be at an address with this hash; 255 sticks.
-   A block that is not sampled costs a look at one byte when it is freed. */
-extern _Atomic uint8_t heap_filter[1 << 16];
+   A block that is not sampled costs a look at one byte when it is freed. The
+   byte of a sampled block was written before its address was known to
+   anybody, so a plain read will do; it is one instruction less. */
+extern uint8_t heap_filter[1 << 16];
 
 static inline uint16_t heap_hash(const void *block)
 {
@@ -51,19 +55,16 @@ static inline uint16_t heap_hash(const void *block)
 
 static inline bool heap_may_hold(const void *block)
 {
-	return atomic_load_explicit(&heap_filter[heap_hash(block)],
-	                            memory_order_relaxed) != 0;
+	return heap_filter[heap_hash(block)] != 0;
 }
 
 /*
- * Counts size bytes down; true: the block is to be sampled. One more than
- * the size, so that blocks of no bytes are seen too. Sizes that no allocator
- * has, which would count up, go the slow way by their own sign.
+ * Counts size bytes; true: the block is to be sampled. One more than the
+ * size, so that blocks of no bytes are seen too.
  */
-static inline bool heap_counts_down(size_t size)
+static inline bool heap_is_due(size_t size)
 {
-	heap_left -= (int64_t)size + 1;
-	return (heap_left | (int64_t)size) < 0;
+	return machine_add_carries(&heap_counter, size + 1);
 }
 
 /* After that said true: draws the next gap. False: no sample after all, for

@@ -59,7 +59,7 @@ static void *pool_take(size_t size)
 		return NULL;
 	memcpy(pool + at, &size, sizeof(size));
 	/* Frees of it take the slow path, for ever: 255 sticks. */
-	atomic_store(&heap_filter[heap_hash(pool + at + 16)], UINT8_MAX);
+	heap_filter[heap_hash(pool + at + 16)] = UINT8_MAX;
 	return pool + at + 16;
 }
 
@@ -186,7 +186,7 @@ static SLOW void *known_realloc(void *block, size_t size)
 	}
 	heap_count_free(bucket);
 	MACHINE_REGS_OF_CALLER(&regs);
-	if (moved && heap_counts_down(size) && heap_draw(size))
+	if (moved && heap_is_due(size) && heap_draw(size))
 		heap_note(moved, size, &regs);
 	return moved;
 }
@@ -206,7 +206,7 @@ static SLOW void *sampled_realloc(void *block, size_t size)
 
 HOOK void *malloc(size_t size)
 {
-	if (LIKELY(!heap_counts_down(size)))
+	if (LIKELY(!heap_is_due(size)))
 		return next_malloc(size);
 	return sampled_malloc(size);
 }
@@ -225,7 +225,7 @@ HOOK void *calloc(size_t n, size_t size)
 
 	/* What overflows fails by itself. */
 	if (__builtin_mul_overflow(n, size, &all) ||
-	    LIKELY(!heap_counts_down(all)))
+	    LIKELY(!heap_is_due(all)))
 		return next_calloc(n, size);
 	return sampled_calloc(n, size);
 }
@@ -234,7 +234,7 @@ HOOK void *realloc(void *block, size_t size)
 {
 	if (block && heap_may_hold(block))
 		return known_realloc(block, size);
-	if (LIKELY(!heap_counts_down(size)))
+	if (LIKELY(!heap_is_due(size)))
 		return next_realloc(block, size);
 	return sampled_realloc(block, size);
 }
@@ -252,7 +252,7 @@ HOOK void *reallocarray(void *block, size_t n, size_t size)
 
 HOOK void *memalign(size_t alignment, size_t size)
 {
-	if (LIKELY(!heap_counts_down(size)))
+	if (LIKELY(!heap_is_due(size)))
 		return next_memalign(alignment, size);
 	return sampled_memalign(alignment, size);
 }
