@@ -16,6 +16,8 @@ static const char help[] =
 	"  --cpu[=HZ]           CPU time, HZ samples a second (100)\n"
 	"  --heap[=BYTES]       allocations, one in BYTES on the average "
 	"(524288)\n"
+	"  --block[=NS]         waiting, of NS nanoseconds or more (1)\n"
+	"  --mutex[=N]          who lets others wait, one in N unlocks (1)\n"
 	"  --threadcreate       where threads are made\n"
 	"  --source=NAME        of CPU samples: auto, perf, perf-user, timer\n"
 	"  --label KEY=VALUE    a label for all CPU samples; may be repeated\n"
@@ -33,13 +35,15 @@ static const char help[] =
 	"The exit code is the command's.\n";
 
 enum {
-	OPT_CPU = 256, OPT_HEAP, OPT_THREADCREATE, OPT_SOURCE, OPT_LABEL,
+	OPT_CPU = 256, OPT_HEAP, OPT_BLOCK, OPT_MUTEX, OPT_THREADCREATE, OPT_SOURCE, OPT_LABEL,
 	OPT_FOLLOW, OPT_DURATION, OPT_HELP, OPT_VERSION
 };
 
 static const struct option rows[] = {
 	{ "cpu", optional_argument, NULL, OPT_CPU },
 	{ "heap", optional_argument, NULL, OPT_HEAP },
+	{ "block", optional_argument, NULL, OPT_BLOCK },
+	{ "mutex", optional_argument, NULL, OPT_MUTEX },
 	{ "threadcreate", no_argument, NULL, OPT_THREADCREATE },
 	{ "source", required_argument, NULL, OPT_SOURCE },
 	{ "label", required_argument, NULL, OPT_LABEL },
@@ -122,7 +126,7 @@ static bool label(struct wishes *w, char *text)
 /* -1: go on; 2: told what is wrong; 0: done. */
 static int take(struct wishes *w, int option)
 {
-	int64_t hz = 100;
+	int64_t hz = 100, fraction = 1;
 	bool is_good = true;
 
 	switch (option) {
@@ -135,6 +139,16 @@ static int take(struct wishes *w, int option)
 		w->target.kinds |= PROF_TARGET_HEAP;
 		is_good = number(&w->target.mem_rate, optarg, INT64_MAX,
 		                 "--heap");
+		break;
+	case OPT_BLOCK:
+		w->target.kinds |= PROF_TARGET_BLOCK;
+		is_good = number(&w->target.block_rate_ns, optarg, INT64_MAX,
+		                 "--block");
+		break;
+	case OPT_MUTEX:
+		w->target.kinds |= PROF_TARGET_MUTEX;
+		is_good = number(&fraction, optarg, INT32_MAX, "--mutex");
+		w->target.mutex_fraction = (int32_t)fraction;
 		break;
 	case OPT_THREADCREATE:
 		w->target.kinds |= PROF_TARGET_THREADCREATE;

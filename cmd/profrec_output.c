@@ -274,6 +274,8 @@ static const struct kind {
 } kinds[] = {
 	{ PROF_TARGET_CPU, "cpu" },
 	{ PROF_TARGET_HEAP, "heap" },
+	{ PROF_TARGET_BLOCK, "block" },
+	{ PROF_TARGET_MUTEX, "mutex" },
 	{ PROF_TARGET_THREADCREATE, "threadcreate" },
 };
 

@@ -193,6 +193,29 @@ PROF_API void prof_set_mem_rate(int64_t rate);
 PROF_API bool prof_mem_records(size_t *n, struct prof_mem_record *recs,
                                size_t size);
 
+/* ---- Waiting ---- */
+
+/*
+ * The block profile: stacks that waited for mutexes, read-write locks,
+ * condition variables, semaphores, barriers and threads. A wait of ns or
+ * more is always recorded, a shorter one in proportion; 1 records all, 0
+ * none. Needs libprofile-preload.
+ */
+PROF_API void prof_set_block_rate(int64_t ns);
+
+/*
+ * The mutex profile: stacks that unlocked what others waited for, with the
+ * time these had waited. One of fraction unlocks is recorded and counts for
+ * all; 1 records all, 0 none. Needs libprofile-preload.
+ */
+PROF_API void prof_set_mutex_fraction(int32_t fraction);
+
+/* As prof_mem_records(). Cycles are nanoseconds, already scaled. */
+PROF_API bool prof_block_records(size_t *n, struct prof_block_record *recs,
+                                 size_t size);
+PROF_API bool prof_mutex_records(size_t *n, struct prof_block_record *recs,
+                                 size_t size);
+
 /* ---- Recordings ---- */
 
 /*
@@ -210,7 +233,9 @@ enum prof_target_kind {
 	PROF_TARGET_CPU = 1,
 	PROF_TARGET_HEAP = 2,
 	PROF_TARGET_THREADCREATE = 4,
-	PROF_TARGET_FD = 8 /* "fd", "file" and "child" */
+	PROF_TARGET_FD = 8, /* "fd", "file" and "child" */
+	PROF_TARGET_BLOCK = 16,
+	PROF_TARGET_MUTEX = 32
 };
 
 struct prof_target_options {
@@ -219,6 +244,8 @@ struct prof_target_options {
 	uint32_t cpu_hz;     /* 0: 100 */
 	enum prof_cpu_source cpu_source;
 	int64_t mem_rate;    /* 0: 524288 */
+	int64_t block_rate_ns;  /* 0: 1 */
+	int32_t mutex_fraction; /* 0: 1 */
 	const struct prof_label_pair *labels; /* of its CPU samples */
 	size_t n_labels;
 	struct prof_str command; /* for the recording's header; borrowed */

@@ -12,6 +12,7 @@
 #include "sampler/counts.h"
 #include "sampler/cpu.h"
 #include "sampler/heap.h"
+#include "sampler/lock.h"
 #include "sampler/stacks.h"
 #include "sampler/state.h"
 
@@ -154,6 +155,10 @@ static void begin(void)
 	set_labels(s->options.labels);
 	if (s->options.kinds & PROF_TARGET_HEAP)
 		prof_set_mem_rate(s->options.mem_rate);
+	if (s->options.kinds & PROF_TARGET_BLOCK)
+		prof_set_block_rate(s->options.block_rate_ns);
+	if (s->options.kinds & PROF_TARGET_MUTEX)
+		prof_set_mutex_fraction(s->options.mutex_fraction);
 	if (s->options.kinds & PROF_TARGET_CPU)
 		prof_cpu_start(&PROF_OPTIONS(prof_cpu_options,
 			.hz = s->options.cpu_hz,
@@ -194,6 +199,7 @@ static void after_fork_in_child(void)
 		return;
 	heap_after_fork();
 	counts_after_fork();
+	locks_after_fork();
 	modules_log_to(NULL);
 	prof_labels_set(NULL);
 	sampler_state = NULL;

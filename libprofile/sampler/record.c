@@ -166,6 +166,28 @@ static enum prof_status tell_mem(struct recording *r, struct prof_error *err)
 	return status;
 }
 
+static enum prof_status tell_block(struct recording *r, const char *name,
+                                   const struct wait_table *t,
+                                   struct prof_error *err)
+{
+	const struct prof_allocator *a = &mem_malloc;
+	const size_t n = lock_records(NULL, 0, t, &r->state->stacks);
+	struct prof_block_record *recs;
+	enum prof_status status;
+	size_t got;
+
+	if (n == 0 && atomic_load(&t->rate) == 0)
+		return PROF_OK;
+	recs = mem_zeroed(a, n + 1, sizeof(*recs));
+	if (!recs)
+		return error_nomem(err);
+	got = lock_records(recs, n, t, &r->state->stacks);
+	status = r->to->block(r->to->ctx, str(name), 1000000000, recs,
+	                      got < n ? got : n, err);
+	mem_free(a, recs, (n + 1) * sizeof(*recs));
+	return status;
+}
+
 static size_t collect(struct prof_count_record *recs, const struct state *s,
                       uint32_t profile)
 {
@@ -226,6 +248,10 @@ enum prof_status record_end(struct recording *r, struct prof_error *err)
 	if (status == PROF_OK)
 		status = tell_mem(r, err);
 	if (status == PROF_OK)
+		status = tell_block(r, "block", &s->block, err);
+	if (status == PROF_OK)
+		status = tell_block(r, "mutex", &s->mutex, err);
+	if (status == PROF_OK)
 		status = tell_counts(r, err);
 	if (status == PROF_OK)
 		status = r->to->end(r->to->ctx,
@@ -257,6 +283,9 @@ enum prof_status prof_record(const struct prof_recorder *recorder,
 		kinds |= PROF_RECORDS_CPU;
 	if (atomic_load(&sampler_state->mem.rate))
 		kinds |= PROF_RECORDS_MEM;
+	if (atomic_load(&sampler_state->block.rate) ||
+	    atomic_load(&sampler_state->mutex.rate))
+		kinds |= PROF_RECORDS_BLOCK;
 	status = record_header(r, (struct prof_str){ NULL, 0 }, kinds, err);
 	while (status == PROF_OK && prof_cpu_read(&chunk) == PROF_GOT_CHUNK)
 		status = record_chunk(r, chunk.words, chunk.n_words, chunk.tags,

@@ -56,6 +56,7 @@ void sampler_adopt(struct state *s)
 	stacks_keep_in(&s->stacks);
 	heap_keep_in(&s->mem);
 	counts_keep_in(&s->counts);
+	locks_keep_in(&s->block, &s->mutex);
 	modules_log_to(&s->modules);
 	/* Rules that are cached would keep modules out of the new log. */
 	unwind_flush();

@@ -14,6 +14,7 @@
 #include "sampler/counts.h"
 #include "sampler/heap.h"
 #include "sampler/labels.h"
+#include "sampler/lock.h"
 #include "sampler/modules.h"
 #include "sampler/ring.h"
 #include "sampler/stacks.h"
@@ -60,6 +61,7 @@ struct state {
 	struct stack_table stacks;
 	struct mem_table mem;
 	struct count_table counts;
+	struct wait_table block, mutex;
 	_Alignas(4096) _Atomic uint64_t ring_words[STATE_RING_WORDS];
 	_Atomic uint64_t ring_tags[STATE_RING_TAGS];
 };
@@ -78,6 +80,9 @@ void sampler_adopt(struct state *s);
 size_t heap_records(struct prof_mem_record *recs, size_t size,
                     const struct state *s);
 
+size_t lock_records(struct prof_block_record *recs, size_t size,
+                    const struct wait_table *t,
+                    const struct stack_table *stacks);
 void cpu_counts_of(struct prof_cpu_counts *out, const struct state *s);
 
 /* CLOCK_MONOTONIC in nanoseconds. [signal-safe] */

@@ -48,6 +48,8 @@ static void put_options(struct state *s, const struct prof_target_options *o)
 	s->options.cpu_hz = o->cpu_hz ? o->cpu_hz : 100;
 	s->options.cpu_source = o->cpu_source;
 	s->options.mem_rate = o->mem_rate ? o->mem_rate : 524288;
+	s->options.block_rate_ns = o->block_rate_ns ? o->block_rate_ns : 1;
+	s->options.mutex_fraction = o->mutex_fraction ? o->mutex_fraction : 1;
 }
 
 enum prof_status prof_target_new(struct prof_target **out,
@@ -129,6 +131,8 @@ static uint64_t record_kinds(const struct prof_target *t)
 		kinds |= PROF_RECORDS_MEM;
 	if (t->kinds & (PROF_TARGET_THREADCREATE | PROF_TARGET_FD))
 		kinds |= PROF_RECORDS_COUNT;
+	if (t->kinds & (PROF_TARGET_BLOCK | PROF_TARGET_MUTEX))
+		kinds |= PROF_RECORDS_BLOCK;
 	return kinds;
 }
 
