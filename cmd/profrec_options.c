@@ -19,6 +19,8 @@ static const char help[] =
 	"  --block[=NS]         waiting, of NS nanoseconds or more (1)\n"
 	"  --mutex[=N]          who lets others wait, one in N unlocks (1)\n"
 	"  --threadcreate       where threads are made\n"
+	"  --fd                 descriptors, streams and children that are\n"
+	"                       left over\n"
 	"  --source=NAME        of CPU samples: auto, perf, perf-user, timer\n"
 	"  --label KEY=VALUE    a label for all CPU samples; may be repeated\n"
 	"  --follow-children    child processes too\n"
@@ -35,7 +37,7 @@ static const char help[] =
 	"The exit code is the command's.\n";
 
 enum {
-	OPT_CPU = 256, OPT_HEAP, OPT_BLOCK, OPT_MUTEX, OPT_THREADCREATE, OPT_SOURCE, OPT_LABEL,
+	OPT_CPU = 256, OPT_HEAP, OPT_BLOCK, OPT_MUTEX, OPT_THREADCREATE, OPT_FD, OPT_SOURCE, OPT_LABEL,
 	OPT_FOLLOW, OPT_DURATION, OPT_HELP, OPT_VERSION
 };
 
@@ -45,6 +47,7 @@ static const struct option rows[] = {
 	{ "block", optional_argument, NULL, OPT_BLOCK },
 	{ "mutex", optional_argument, NULL, OPT_MUTEX },
 	{ "threadcreate", no_argument, NULL, OPT_THREADCREATE },
+	{ "fd", no_argument, NULL, OPT_FD },
 	{ "source", required_argument, NULL, OPT_SOURCE },
 	{ "label", required_argument, NULL, OPT_LABEL },
 	{ "follow-children", no_argument, NULL, OPT_FOLLOW },
@@ -152,6 +155,9 @@ static int take(struct wishes *w, int option)
 		break;
 	case OPT_THREADCREATE:
 		w->target.kinds |= PROF_TARGET_THREADCREATE;
+		break;
+	case OPT_FD:
+		w->target.kinds |= PROF_TARGET_FD;
 		break;
 	case OPT_SOURCE:
 		is_good = source(&w->target.cpu_source, optarg);

@@ -277,12 +277,16 @@ static const struct kind {
 	{ PROF_TARGET_BLOCK, "block" },
 	{ PROF_TARGET_MUTEX, "mutex" },
 	{ PROF_TARGET_THREADCREATE, "threadcreate" },
+	{ PROF_TARGET_FD, "fd" },
+	{ PROF_TARGET_FD, "file" },
+	{ PROF_TARGET_FD, "child" },
 };
 
 static bool write_kinds(const struct image *image, const struct wishes *w,
                         char *name, size_t size)
 {
-	const bool is_one = (w->target.kinds & (w->target.kinds - 1)) == 0;
+	const bool is_one = (w->target.kinds & (w->target.kinds - 1)) == 0 &&
+	                    w->target.kinds != PROF_TARGET_FD;
 	bool is_good = true;
 	size_t i;
 

@@ -207,6 +207,16 @@ static size_t collect(struct prof_count_record *recs, const struct state *s,
 	return n;
 }
 
+/* An empty profile is an answer where somebody asked. */
+static bool is_wished(const struct state *s, uint32_t profile)
+{
+	const uint64_t kinds = s->options.kinds;
+
+	return profile == COUNTS_THREADCREATE
+	               ? kinds & PROF_TARGET_THREADCREATE
+	               : profile < COUNTS_BUILTINS && (kinds & PROF_TARGET_FD);
+}
+
 static enum prof_status tell_counts(struct recording *r,
                                     struct prof_error *err)
 {
@@ -222,7 +232,7 @@ static enum prof_status tell_counts(struct recording *r,
 	for (i = 0; i < n && status == PROF_OK; i++) {
 		char name[COUNTS_NAME + 1] = "";
 
-		if (atomic_load(&c->n[i]) == 0)
+		if (atomic_load(&c->n[i]) == 0 && !is_wished(r->state, i))
 			continue;
 		if (!recs)
 			recs = mem_resize(a, NULL, 0, size);
