@@ -143,6 +143,155 @@ PROF_API const char *prof_labels_value(const struct prof_label_set *labels,
 PROF_API void prof_do(const struct prof_label_set *labels,
                       void (*f)(void *ctx), void *ctx);
 
+/* ---- Profiles by name ---- */
+
+/*
+ * A collection of stacks that led to something which is there now, by name:
+ * Go's pprof.Profile. The sampler's own are "threadcreate", and where the
+ * program's calls are seen "fd", "file" (what was opened and is not closed)
+ * and "child" (what was forked and not waited for).
+ */
+struct prof_collection;
+
+/*
+ * A new collection, for ever. PROF_INVALID for a name that is empty, longer
+ * than 47 bytes, or taken; PROF_LIMIT; PROF_NOMEM.
+ */
+PROF_API enum prof_status prof_new(struct prof_collection **out,
+                                   const char *name, struct prof_error *err);
+/* NULL: there is none of that name. */
+PROF_API struct prof_collection *prof_lookup(const char *name);
+/* All, sorted by name, up to size of them; returns how many there are. */
+PROF_API size_t prof_profiles(struct prof_collection **out, size_t size);
+PROF_API const char *prof_name(const struct prof_collection *p);
+
+/*
+ * Adds the calling stack under a value, of which only the pointer matters.
+ * skip 0: the caller of prof_add() is the leaf. PROF_INVALID where the value
+ * is in there already or the collection is one of the sampler's own;
+ * PROF_LIMIT: 65536 values in all, or no room for a new stack.
+ */
+PROF_API enum prof_status prof_add(struct prof_collection *p, const void *value,
+                                   size_t skip, struct prof_error *err);
+/* Does nothing where the value is not in there. */
+PROF_API void prof_remove(struct prof_collection *p, const void *value);
+PROF_API size_t prof_count(const struct prof_collection *p);
+
+/* ---- Memory ---- */
+
+/*
+ * One allocation is sampled in every rate bytes on the average; 1 samples
+ * all, 0 none. Off until it is set, but for programs under profrec --heap.
+ */
+PROF_API void prof_set_mem_rate(int64_t rate);
+
+/*
+ * One record for each stack and block size that was sampled, as they were
+ * counted: prof_from_mem() scales them. As Go's MemProfile: *n is how many
+ * there are; true where they were put in recs[size].
+ */
+PROF_API bool prof_mem_records(size_t *n, struct prof_mem_record *recs,
+                               size_t size);
+
+/* ---- Waiting ---- */
+
+/*
+ * The block profile: stacks that waited for mutexes, read-write locks,
+ * condition variables, semaphores, barriers and threads. A wait of ns or
+ * more is always recorded, a shorter one in proportion; 1 records all, 0
+ * none. Needs libprofile-preload.
+ */
+PROF_API void prof_set_block_rate(int64_t ns);
+
+/*
+ * The mutex profile: stacks that unlocked what others waited for, with the
+ * time these had waited. One of fraction unlocks is recorded and counts for
+ * all; 1 records all, 0 none. Needs libprofile-preload.
+ */
+PROF_API void prof_set_mutex_fraction(int32_t fraction);
+
+/* As prof_mem_records(). Cycles are nanoseconds, already scaled. */
+PROF_API bool prof_block_records(size_t *n, struct prof_block_record *recs,
+                                 size_t size);
+PROF_API bool prof_mutex_records(size_t *n, struct prof_block_record *recs,
+                                 size_t size);
+
+/* ---- Recordings ---- */
+
+/*
+ * Tells a recorder all that the sampler of this process has: blocks until
+ * the CPU profile ends, where one runs, and then adds the rest and the end.
+ * Another thread stops it, or it never ran.
+ */
+PROF_API enum prof_status prof_record(const struct prof_recorder *recorder,
+                                      struct prof_error *err);
+
+/* ---- Another process ---- */
+
+/* What a program under profrec records; the sum of these. */
+enum prof_target_kind {
+	PROF_TARGET_CPU = 1,
+	PROF_TARGET_HEAP = 2,
+	PROF_TARGET_THREADCREATE = 4,
+	PROF_TARGET_FD = 8, /* "fd", "file" and "child" */
+	PROF_TARGET_BLOCK = 16,
+	PROF_TARGET_MUTEX = 32
+};
+
+struct prof_target_options {
+	size_t size;
+	uint64_t kinds;      /* of enum prof_target_kind */
+	uint32_t cpu_hz;     /* 0: 100 */
+	enum prof_cpu_source cpu_source;
+	int64_t mem_rate;    /* 0: 524288 */
+	int64_t block_rate_ns;  /* 0: 1 */
+	int32_t mutex_fraction; /* 0: 1 */
+	const struct prof_label_pair *labels; /* of its CPU samples */
+	size_t n_labels;
+	struct prof_str command; /* for the recording's header; borrowed */
+};
+
+/*
+ * The launcher's side of a program that runs with libprofile-preload: memory
+ * that both have, so that whatever happens to the program, what it recorded
+ * is here. One thread uses it.
+ */
+struct prof_target;
+
+/* PROF_INVALID: too many labels; PROF_NOMEM; PROF_SYSTEM. */
+PROF_API enum prof_status
+prof_target_new(struct prof_target **out,
+                const struct prof_target_options *options,
+                struct prof_error *err);
+PROF_API void prof_target_free(struct prof_target *t);
+
+/* The descriptor that goes to the program; it stays t's. */
+PROF_API int prof_target_fd(const struct prof_target *t);
+
+/* Its process, 0 before it has begun, and what it does. */
+PROF_API uint64_t prof_target_pid(const struct prof_target *t);
+PROF_API void prof_target_get_counts(const struct prof_target *t,
+                                     struct prof_cpu_counts *out);
+
+/* Asks the program to record no more: threads stop at their next sample. */
+PROF_API void prof_target_stop(struct prof_target *t);
+
+/*
+ * Tells the recorder what is new since the last call, the header first. Call
+ * it several times a second: the log holds some seconds of samples.
+ */
+PROF_API enum prof_status prof_target_drain(struct prof_target *t,
+                                            const struct prof_recorder *r,
+                                            struct prof_error *err);
+
+/*
+ * The program is gone: the same for the last time, and what it had of other
+ * kinds, and the end. Where it never began there is a header and an end.
+ */
+PROF_API enum prof_status prof_target_end(struct prof_target *t,
+                                          const struct prof_recorder *r,
+                                          struct prof_error *err);
+
 #ifdef __cplusplus
 }
 #endif

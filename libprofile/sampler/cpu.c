@@ -112,6 +112,11 @@ static void close_sources(struct thread *t)
 	t->perf_fd = t->timer = -1;
 }
 
+void cpu_silence(struct thread *t)
+{
+	close_sources(t);
+}
+
 /* Where perf runs out of descriptors, a timer serves that thread. */
 static bool open_any_source(struct thread *t, uint32_t tid)
 {
@@ -201,10 +206,10 @@ static void arm_found(uint32_t tid, void *ctx)
 static void free_gone(void)
 {
 	const pid_t pid = getpid();
-	uint32_t i;
+	uint32_t i = 0;
+	struct thread *t;
 
-	for (i = 0; i < THREADS_MAX; i++) {
-		struct thread *t = threads_at(i);
+	while ((t = threads_next(&i))) {
 		const uint32_t tid = atomic_load(&t->tid);
 
 		if (atomic_load(&t->phase) != THREAD_ARMED || tid == 0 ||
@@ -340,15 +345,15 @@ done:
 
 void prof_cpu_stop(void)
 {
-	uint32_t i;
+	uint32_t i = 0;
+	struct thread *t;
 
 	futex_lock_take(&cpu_lock);
 	/* Handlers that come from here on do nothing: what they miss is
 	   settled. */
 	if (!atomic_exchange(&cpu_run.is_active, 0))
 		goto done;
-	for (i = 0; i < THREADS_MAX; i++) {
-		struct thread *t = threads_at(i);
+	while ((t = threads_next(&i))) {
 		const uint32_t tid = atomic_load(&t->tid);
 
 		if (tid != 0 && end_when_armed(t, tid))
@@ -402,24 +407,25 @@ enum prof_got prof_cpu_read(struct prof_chunk *out)
 
 void prof_cpu_get_counts(struct prof_cpu_counts *out)
 {
-	const struct state_cpu *c;
-
 	memset(out, 0, sizeof(*out));
-	if (!sampler_state)
-		return;
-	c = &sampler_state->cpu;
-	out->source = (enum prof_cpu_source)atomic_load(&c->source);
-	out->signals = atomic_load(&c->signals);
-	out->records = atomic_load(&c->records);
-	out->lost = atomic_load(&c->lost);
-	out->ignored = atomic_load(&c->ignored);
-	out->truncated = atomic_load(&c->truncated);
-	out->unsampled = atomic_load(&c->unsampled);
-	out->threads = atomic_load(&c->threads);
-	out->unarmed = atomic_load(&c->unarmed);
+	if (sampler_state)
+		cpu_counts_of(out, sampler_state);
 }
 
-/* ---- Exec and fork ---- */
+/* ---- Exec, exit and fork ---- */
+
+void cpu_finish(void)
+{
+	uint32_t i = 0;
+	struct thread *t;
+
+	if (!atomic_exchange(&cpu_run.is_active, 0))
+		return;
+	while ((t = threads_next(&i)))
+		if (threads_begin_end(t))
+			disarm(t);
+	atomic_store(&sampler_state->end_ns, sampler_now());
+}
 
 void cpu_before_exec(void)
 {
@@ -449,11 +455,10 @@ void cpu_after_failed_exec(void)
 
 void cpu_after_fork(void)
 {
-	uint32_t i;
+	uint32_t i = 0;
+	struct thread *t;
 
-	for (i = 0; i < THREADS_MAX; i++) {
-		struct thread *t = threads_at(i);
-
+	while ((t = threads_next(&i))) {
 		/* The event is the parent's: close it, leave it enabled. */
 		if (atomic_load(&t->tid) != 0 && t->perf_fd >= 0)
 			syscall(SYS_close, t->perf_fd);

@@ -44,6 +44,9 @@ void cpu_record(uint64_t time, uint64_t tag, uint64_t weight,
 enum cpu_settling { CPU_LIVES, CPU_ENDS };
 void cpu_settle(struct thread *t, uint64_t cpu_ns, enum cpu_settling when);
 
+/* No more signals for this thread, which is the calling one. */
+void cpu_silence(struct thread *t);
+
 /* Arms new threads and frees rows of gone ones, at most twice a second. */
 void cpu_scan_if_due(uint64_t now);
 
@@ -61,6 +64,10 @@ void cpu_thread_end(void);
    are gone. */
 void cpu_before_exec(void);
 void cpu_after_failed_exec(void);
+
+/* The process ends: settles what can be settled without waiting for anybody,
+   since _exit() may be called in any state. */
+void cpu_finish(void);
 
 /* In a forked child, where nothing is sampled until it is started anew. */
 void cpu_after_fork(void);

@@ -87,6 +87,11 @@ static void sample(enum tick tick, const siginfo_t *info, void *ucontext)
 		atomic_fetch_add(&sampler_state->cpu.ignored, 1);
 		return;
 	}
+	if (atomic_load_explicit(&sampler_state->must_stop,
+	                         memory_order_relaxed)) {
+		cpu_silence(t);
+		return;
+	}
 	now = sampler_now();
 	cpu_ns = cpu_now();
 	machine_regs_of_signal(&regs, ucontext);

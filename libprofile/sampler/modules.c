@@ -16,17 +16,22 @@
 #include <stddef.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { SEEN_SIZE = 4096, SEEN_PROBES = 32, PAGE = 4096 };
 
 static struct module_log *_Atomic module_log;
+static char program[1024]; /* its path: ld.so has "" */
 /* Start addresses of the objects in the log. */
 static _Atomic uint64_t seen[SEEN_SIZE];
 
 void modules_log_to(struct module_log *log)
 {
+	const ssize_t n = readlink("/proc/self/exe", program,
+	                           sizeof(program) - 1);
 	size_t i;
 
+	program[n > 0 ? n : 0] = '\0';
 	atomic_store(&module_log, log);
 	for (i = 0; i < SEEN_SIZE; i++)
 		atomic_store(&seen[i], 0);
@@ -153,7 +158,7 @@ static void note_module(struct module_log *log, const struct dl_find_object *o,
 	if (!row)
 		return;
 	if (!path || *path == '\0')
-		path = "/proc/self/exe"; /* the reader knows better */
+		path = program;
 	else if (!strncmp(path, "linux-vdso", 10) ||
 	         !strncmp(path, "linux-gate", 10))
 		path = "[vdso]";

@@ -3,7 +3,9 @@
 
 #include "base/error.h"
 #include "sampler/futex_lock.h"
+#include "sampler/unwind.h"
 
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -51,7 +53,14 @@ void sampler_adopt(struct state *s)
 	atomic_store(&s->time_ns, (int64_t)clock_ns(CLOCK_REALTIME));
 	atomic_store(&s->clock_ns, sampler_now());
 	labels_keep_in(&s->labels);
+	stacks_keep_in(&s->stacks);
+	heap_keep_in(&s->mem);
+	counts_keep_in(&s->counts);
+	locks_keep_in(&s->block, &s->mutex);
 	modules_log_to(&s->modules);
+	/* Rules that are cached would keep modules out of the new log. */
+	unwind_flush();
+	modules_find(getauxval(AT_ENTRY));
 	sampler_state = s;
 }
 
@@ -72,4 +81,21 @@ bool sampler_init(struct prof_error *err)
 	if (!sampler_state)
 		error_nomem(err);
 	return sampler_state != NULL;
+}
+
+void cpu_counts_of(struct prof_cpu_counts *out, const struct state *s)
+{
+	const struct state_cpu *c = &s->cpu;
+
+	*out = (struct prof_cpu_counts){
+		.source = (enum prof_cpu_source)atomic_load(&c->source),
+		.signals = atomic_load(&c->signals),
+		.records = atomic_load(&c->records),
+		.lost = atomic_load(&c->lost),
+		.ignored = atomic_load(&c->ignored),
+		.truncated = atomic_load(&c->truncated),
+		.unsampled = atomic_load(&c->unsampled),
+		.threads = atomic_load(&c->threads),
+		.unarmed = atomic_load(&c->unarmed),
+	};
 }

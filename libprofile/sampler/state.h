@@ -11,9 +11,13 @@
  * written. The launcher trusts no length and no index in it.
  */
 
+#include "sampler/counts.h"
+#include "sampler/heap.h"
 #include "sampler/labels.h"
+#include "sampler/lock.h"
 #include "sampler/modules.h"
 #include "sampler/ring.h"
+#include "sampler/stacks.h"
 
 #include <profile/sampler.h>
 
@@ -25,14 +29,15 @@ enum {
 
 #define STATE_MAGIC UINT64_C(0x31656c69666f7270) /* "profile1" */
 
-/* What is wished of a target; see sampler.h for the units. */
+/* What is wished of a target: struct prof_target_options, and labels as
+   "key\0value\0" up to an empty key. */
 struct state_options {
-	uint64_t kinds; /* sum of enum state_kind */
-	uint32_t cpu_hz;
-	uint32_t cpu_source;
+	uint64_t kinds; /* of enum prof_target_kind */
+	uint32_t cpu_hz, cpu_source;
+	int64_t mem_rate, block_rate_ns;
+	int32_t mutex_fraction;
+	char labels[1024];
 };
-
-enum state_kind { STATE_CPU = 1 };
 
 struct state_cpu {
 	_Atomic uint32_t source; /* of enum prof_cpu_source; 0: not started */
@@ -48,10 +53,15 @@ struct state {
 	_Atomic int64_t time_ns;   /* since the epoch, when it began */
 	_Atomic uint64_t clock_ns; /* the same on CLOCK_MONOTONIC */
 	_Atomic uint64_t end_ns;   /* on that clock; 0: it goes on */
+	_Atomic uint32_t must_stop; /* the launcher has what it wants */
 	struct state_cpu cpu;
 	struct ring_shared ring;
 	struct module_log modules;
 	struct label_table labels;
+	struct stack_table stacks;
+	struct mem_table mem;
+	struct count_table counts;
+	struct wait_table block, mutex;
 	_Alignas(4096) _Atomic uint64_t ring_words[STATE_RING_WORDS];
 	_Atomic uint64_t ring_tags[STATE_RING_TAGS];
 };
@@ -64,6 +74,16 @@ bool sampler_init(struct prof_error *err);
 
 /* Uses this one, which is zero but for the options. Before any init. */
 void sampler_adopt(struct state *s);
+
+/* The records of a state that is not trusted, up to size of them; returns how
+   many there are. */
+size_t heap_records(struct prof_mem_record *recs, size_t size,
+                    const struct state *s);
+
+size_t lock_records(struct prof_block_record *recs, size_t size,
+                    const struct wait_table *t,
+                    const struct stack_table *stacks);
+void cpu_counts_of(struct prof_cpu_counts *out, const struct state *s);
 
 /* CLOCK_MONOTONIC in nanoseconds. [signal-safe] */
 uint64_t sampler_now(void);

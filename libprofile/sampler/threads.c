@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 static struct thread threads[THREADS_MAX];
+/* A bit for each row in use: most of the table is never touched. */
+static _Atomic uint64_t in_use[THREADS_MAX / 64];
 static _Thread_local uint32_t my_tid;
 
 static uint32_t home(uint32_t tid)
@@ -15,9 +17,18 @@ static uint32_t home(uint32_t tid)
 	return tid * 2654435761u >> 18;
 }
 
-struct thread *threads_at(uint32_t i)
+struct thread *threads_next(uint32_t *i)
 {
-	return &threads[i];
+	while (*i < THREADS_MAX) {
+		const uint64_t bits = atomic_load(&in_use[*i / 64]) >> *i % 64;
+
+		if (bits != 0) {
+			*i += (uint32_t)__builtin_ctzll(bits);
+			return &threads[(*i)++];
+		}
+		*i = (*i | 63) + 1;
+	}
+	return NULL;
 }
 
 struct thread *threads_find(uint32_t tid)
@@ -46,6 +57,8 @@ struct thread *threads_claim(uint32_t tid, bool *is_known)
 		                                    THREAD_CLAIMED))
 			continue;
 		atomic_store(&t->tid, tid);
+		atomic_fetch_or(&in_use[at % THREADS_MAX / 64],
+		                UINT64_C(1) << at % 64);
 		/* Another may have claimed for the same thread: the first row
 		   in the order of the search is the one that stays. */
 		if (threads_find(tid) == t)
@@ -78,6 +91,9 @@ bool threads_begin_end(struct thread *t)
 
 void threads_free(struct thread *t)
 {
+	const size_t i = (size_t)(t - threads);
+
+	atomic_fetch_and(&in_use[i / 64], ~(UINT64_C(1) << i % 64));
 	atomic_store(&t->tid, 0);
 	t->start_routine = 0;
 	atomic_store(&t->accounted_ns, 0);
@@ -86,12 +102,12 @@ void threads_free(struct thread *t)
 
 void threads_after_fork(void)
 {
-	size_t i;
+	uint32_t i = 0;
+	struct thread *t;
 
 	my_tid = 0;
-	for (i = 0; i < THREADS_MAX; i++)
-		if (atomic_load(&threads[i].phase) != THREAD_FREE)
-			threads_free(&threads[i]);
+	while ((t = threads_next(&i)))
+		threads_free(t);
 }
 
 struct linux_dirent64 {

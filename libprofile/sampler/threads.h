@@ -43,8 +43,8 @@ uint32_t threads_my_tid(void);
 bool threads_begin_end(struct thread *t);
 void threads_free(struct thread *t);
 
-/* Row i, whatever its phase. */
-struct thread *threads_at(uint32_t i);
+/* The first row from *i on that is in use, *i behind it; NULL: none. */
+struct thread *threads_next(uint32_t *i);
 
 /* In a forked child: only this thread is left, and it has no row. */
 void threads_after_fork(void);

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * profrec: runs a program and records its profiles.
+ *
+ * The program's sampler writes into memory that it shares with us; we drain
+ * it every 50 ms and do everything else. The program's input, output, exit
+ * code, signals and place in the session are its own: it is a child in our
+ * process group, we ignore what the terminal sends to both, and end as it
+ * did.
+ */
+#include "profrec.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <limits.h>
+#include <time.h>
+#include <unistd.h>
+
+void say(const char *format, ...)
+{
+	va_list ap;
+
+	fputs("profrec: ", stderr);
+	va_start(ap, format);
+	vfprintf(stderr, format, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+}
+
+struct session {
+	const struct wishes *w;
+	struct image *images; /* the newest first */
+	int listener;
+	pid_t command;
+	int status;           /* of the command, once has_exited */
+	bool has_exited, has_failed, is_stopped;
+	double started, shown;
+	bool shows_progress;
+};
+
+static double seconds_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* ---- Programs that come ---- */
+
+static bool send_state(int fd, int state_fd)
+{
+	char byte = 'S', control[CMSG_SPACE(sizeof(int))] = { 0 };
+	struct iovec io = { &byte, 1 };
+	struct msghdr message = { .msg_iov = &io, .msg_iovlen = 1,
+		                  .msg_control = control,
+		                  .msg_controllen = sizeof(control) };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&message);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(c), &state_fd, sizeof(int));
+	return sendmsg(fd, &message, MSG_NOSIGNAL) == 1;
+}
+
+/* A process that comes again has exec'ed: what it was has ended. */
+static void finish_former(struct session *s, pid_t pid)
+{
+	struct image *i;
+
+	for (i = s->images; i; i = i->next) {
+		if (i->pid != pid || i->has_ended)
+			continue;
+		i->was_replaced = true;
+		s->has_failed |= !image_finish(i, s->w);
+	}
+}
+
+/* What is left unread when a socket is closed takes the answer with it. */
+static bool read_hello(int fd)
+{
+	const struct timeval patience = { 1, 0 };
+	char byte;
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	return recv(fd, &byte, 1, 0) == 1 && byte == 'B';
+}
+
+static void welcome(struct session *s, int fd)
+{
+	struct ucred peer = { 0, 0, 0 };
+	socklen_t size = sizeof(peer);
+	struct image *image;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 ||
+	    (peer.uid != geteuid() && geteuid() != 0 && peer.uid != 0) ||
+	    !read_hello(fd) || s->is_stopped ||
+	    (peer.pid != s->command && !s->w->follow_children))
+		return;
+	finish_former(s, peer.pid);
+	image = image_new(s->w, peer.pid);
+	if (!image || !send_state(fd, prof_target_fd(image->target))) {
+		s->has_failed |= !image;
+		image_free(image);
+		return;
+	}
+	image->is_command = peer.pid == s->command;
+	image->next = s->images;
+	s->images = image;
+}
+
+static void accept_all(struct session *s)
+{
+	int fd;
+
+	while ((fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
+		welcome(s, fd);
+		close(fd);
+	}
+}
+
+/* ---- While it runs ---- */
+
+static volatile sig_atomic_t to_forward;
+
+static void on_forwarded(int signal)
+{
+	to_forward = signal;
+}
+
+static void set_signals(void)
+{
+	struct sigaction forward = { .sa_handler = on_forwarded };
+
+	/* The terminal sends these to the program as well. */
+	signal(SIGINT, SIG_IGN);
+	signal(SIGQUIT, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+	sigaction(SIGTERM, &forward, NULL);
+	sigaction(SIGHUP, &forward, NULL);
+	sigaction(SIGUSR1, &forward, NULL);
+	sigaction(SIGUSR2, &forward, NULL);
+}
+
+static void drain_all(struct session *s)
+{
+	struct image *i;
+
+	for (i = s->images; i; i = i->next) {
+		s->has_failed |= !image_drain(i);
+		if (!i->is_command && !i->has_ended && kill(i->pid, 0) != 0 &&
+		    errno == ESRCH)
+			s->has_failed |= !image_finish(i, s->w);
+	}
+}
+
+static void show_progress(struct session *s)
+{
+	const double now = seconds_now();
+	unsigned long long samples = 0, lost = 0;
+	struct prof_cpu_counts c;
+	struct image *i;
+
+	if (!s->shows_progress || now < s->shown + 0.5)
+		return;
+	s->shown = now;
+	for (i = s->images; i; i = i->next) {
+		prof_target_get_counts(i->target, &c);
+		samples += c.records;
+		lost += c.lost;
+	}
+	fprintf(stderr, "\rprofrec: %.1f s, %llu samples, %llu lost\033[K",
+	        now - s->started, samples, lost);
+}
+
+static void stop_if_due(struct session *s)
+{
+	struct image *i;
+
+	if (s->is_stopped || s->w->duration == 0 ||
+	    seconds_now() - s->started < s->w->duration)
+		return;
+	s->is_stopped = true;
+	for (i = s->images; i; i = i->next) {
+		prof_target_stop(i->target);
+		s->has_failed |= !image_finish(i, s->w);
+	}
+}
+
+static void run(struct session *s)
+{
+	struct pollfd p = { .fd = s->listener, .events = POLLIN };
+	pid_t pid;
+
+	while (!s->has_exited) {
+		poll(&p, 1, s->is_stopped ? 500 : 50);
+		accept_all(s);
+		drain_all(s);
+		stop_if_due(s);
+		show_progress(s);
+		if (to_forward) {
+			kill(s->command, to_forward);
+			to_forward = 0;
+		}
+		do
+			pid = waitpid(s->command, &s->status, WNOHANG);
+		while (pid < 0 && errno == EINTR);
+		s->has_exited = pid != 0;
+	}
+	accept_all(s);
+	if (s->shown > 0)
+		fputs("\r\033[K", stderr);
+}
+
+/* Ends as the program did. */
+static int exit_like(int status)
+{
+	const struct rlimit no_core = { 0, 0 };
+
+	if (WIFEXITED(status))
+		return WEXITSTATUS(status);
+	setrlimit(RLIMIT_CORE, &no_core);
+	signal(WTERMSIG(status), SIG_DFL);
+	raise(WTERMSIG(status));
+	return 128 + WTERMSIG(status);
+}
+
+static bool finish(struct session *s)
+{
+	struct image *i, *next;
+	bool was_any = false;
+
+	for (i = s->images; i; i = i->next) {
+		was_any = true;
+		s->has_failed |= !image_finish(i, s->w);
+	}
+	if (!was_any)
+		say("%s never loaded libprofile-preload: nothing was recorded",
+		    s->w->command[0]);
+	for (i = s->images; i; i = next) {
+		next = i->next;
+		image_free(i);
+	}
+	return was_any && !s->has_failed;
+}
+
+int main(int argc, char **argv)
+{
+	static struct wishes w;
+	struct session s = { .w = &w };
+	char name[64], path[PATH_MAX];
+	int code = options_read(&w, argc, argv);
+
+	if (code >= 0)
+		return code;
+	if (!launch_check(w.command[0], path, sizeof(path)))
+		return errno == ENOENT ? 127 : 126;
+	s.listener = launch_listen(name, sizeof(name));
+	if (s.listener < 0)
+		return 1;
+	s.command = launch_start(&w, name);
+	if (s.command < 0)
+		return 1;
+	set_signals();
+	s.started = seconds_now();
+	s.shows_progress = !w.is_quiet && isatty(STDERR_FILENO);
+	run(&s);
+	code = finish(&s) ? 0 : 1;
+	fflush(stderr);
+	return s.status == 0 ? code : exit_like(s.status);
+}

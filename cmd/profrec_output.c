@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A recording is spooled to a file without a name while the program runs;
+ * the files the user asked for are made from it at the end, outside the
+ * program and when it no longer matters how long that takes.
+ */
+#include "profrec.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- Images ---- */
+
+struct image *image_new(const struct wishes *w, pid_t pid)
+{
+	struct image *image = calloc(1, sizeof(*image));
+	struct prof_error err = { .message = "out of memory" };
+
+	if (image)
+		image->spool = tmpfile();
+	if (!image || !image->spool ||
+	    prof_target_new(&image->target, &w->target, &err) != PROF_OK ||
+	    prof_recorder_new(&image->recorder, "raw",
+	                      prof_sink_fd(fileno(image->spool)), NULL,
+	                      &err) != PROF_OK) {
+		say("cannot record process %ld: %s", (long)pid, err.message);
+		image_free(image);
+		return NULL;
+	}
+	image->pid = pid;
+	return image;
+}
+
+void image_free(struct image *image)
+{
+	if (!image)
+		return;
+	if (image->recorder.ctx)
+		prof_recorder_free(&image->recorder);
+	prof_target_free(image->target);
+	if (image->spool)
+		fclose(image->spool);
+	free(image);
+}
+
+bool image_drain(struct image *image)
+{
+	struct prof_error err;
+
+	if (image->has_ended ||
+	    prof_target_drain(image->target, &image->recorder, &err) == PROF_OK)
+		return true;
+	say("%s", err.message);
+	return false;
+}
+
+/* ---- Names ---- */
+
+/* Where the endings of a file name begin: ".pb.gz" of "a.b.pb.gz". */
+static size_t suffix_at(const char *name)
+{
+	static const char *const known[] = { ".pb.gz", ".pb", ".pprof.gz",
+		                             ".raw", ".prof", ".pprof" };
+	const size_t n = strlen(name);
+	size_t i;
+
+	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		const size_t k = strlen(known[i]);
+
+		if (n > k && !strcmp(name + n - k, known[i]))
+			return n - k;
+	}
+	return n;
+}
+
+static bool is_raw_name(const char *name)
+{
+	const char *end = name + suffix_at(name);
+
+	return !strcmp(end, ".raw") || !strcmp(end, ".prof");
+}
+
+/* Replaces %p; false: there is none. */
+static bool put_pid(char *out, size_t size, const char *name, pid_t pid)
+{
+	const char *at = strstr(name, "%p");
+
+	if (!at) {
+		snprintf(out, size, "%s", name);
+		return false;
+	}
+	snprintf(out, size, "%.*s%ld%s", (int)(at - name), name, (long)pid,
+	         at + 2);
+	return true;
+}
+
+/* "out.pb.gz" for the command; else with the process and the kind. */
+static void file_name(char *out, size_t size, const struct image *image,
+                      const char *wish, const char *kind)
+{
+	char name[PATH_MAX], extra[96] = "";
+	const bool has_pid = put_pid(name, sizeof(name), wish, image->pid);
+	const size_t at = suffix_at(name);
+	int n = 0;
+
+	if (!has_pid && !image->is_command)
+		n = snprintf(extra, sizeof(extra), ".%ld", (long)image->pid);
+	if (image->was_replaced)
+		n += snprintf(extra + n, sizeof(extra) - (size_t)n,
+		              ".before-exec");
+	if (kind)
+		snprintf(extra + n, sizeof(extra) - (size_t)n, ".%s", kind);
+	snprintf(out, size, "%.*s%s%s", (int)at, name, extra, name + at);
+}
+
+/* ---- Files ---- */
+
+static bool copy_spool(const struct image *image, const char *name)
+{
+	char buf[1 << 16];
+	size_t n;
+	FILE *out = fopen(name, "wb");
+	bool is_good = out != NULL;
+
+	rewind(image->spool);
+	while (is_good && (n = fread(buf, 1, sizeof(buf), image->spool)) > 0)
+		is_good = fwrite(buf, 1, n, out) == n;
+	if (out && fclose(out) != 0)
+		is_good = false;
+	if (!is_good)
+		say("%s: %s", name, strerror(errno));
+	return is_good;
+}
+
+static struct prof_profile *read_kind(const struct image *image,
+                                      const char *kind)
+{
+	struct prof_profile *p = NULL;
+	struct prof_error err;
+
+	fflush(image->spool);
+	lseek(fileno(image->spool), 0, SEEK_SET);
+	if (prof_read(&p, prof_source_fd(fileno(image->spool)),
+	              &PROF_OPTIONS(prof_read_options, .format = "raw",
+	                            .kind = kind), &err) != PROF_OK)
+		say("the %s profile of process %ld: %s", kind,
+		    (long)image->pid, err.message);
+	return p;
+}
+
+static bool write_profile(const struct prof_profile *p, const char *name)
+{
+	struct prof_error err = { .message = "" };
+	const int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
+	                    0666);
+	bool is_good = fd >= 0;
+
+	if (!is_good)
+		snprintf(err.message, sizeof(err.message), "%s",
+		         strerror(errno));
+	else if (prof_write(p, "pprof", prof_sink_fd(fd), NULL, &err) !=
+	         PROF_OK)
+		is_good = false;
+	if (fd >= 0 && close(fd) != 0 && is_good) {
+		is_good = false;
+		snprintf(err.message, sizeof(err.message), "%s",
+		         strerror(errno));
+	}
+	if (!is_good)
+		say("%s: %s", name, err.message);
+	return is_good;
+}
+
+/* ---- What was got ---- */
+
+/* Names a location as well as it is known: function, or file and offset. */
+static void name_location(char *out, size_t size, const struct prof_profile *p,
+                          const struct prof_location *l)
+{
+	struct prof_function f;
+	struct prof_mapping m;
+
+	if (l->n_lines > 0 &&
+	    prof_get_function(p, l->lines[0].function, &f) && f.name.len > 0)
+		snprintf(out, size, "%.*s", (int)f.name.len, f.name.ptr);
+	else if (l->mapping && prof_get_mapping(p, l->mapping, &m))
+		snprintf(out, size, "%.*s+0x%llx", (int)m.file.len, m.file.ptr,
+		         (unsigned long long)(l->address - m.start + m.offset));
+	else
+		snprintf(out, size, "0x%llx", (unsigned long long)l->address);
+}
+
+struct hot {
+	char name[160];
+	int64_t flat;
+};
+
+static int by_flat(const void *a, const void *b)
+{
+	const struct hot *x = a, *y = b;
+
+	if (x->flat != y->flat)
+		return x->flat < y->flat ? 1 : -1;
+	return strcmp(x->name, y->name);
+}
+
+/* The leaves of a profile by name, hottest first; the caller frees. */
+static struct hot *find_hottest(const struct prof_profile *p, size_t *n,
+                                int64_t *total)
+{
+	struct hot *hots = calloc((size_t)prof_n_samples(p) + 1, sizeof(*hots));
+	struct prof_location l;
+	struct prof_sample s;
+	uint32_t i, leaf;
+	size_t k;
+
+	*n = 0;
+	*total = 0;
+	for (i = 0; hots && prof_get_sample(p, i, &s); i++) {
+		struct hot h = { .flat = s.values[0] };
+
+		*total += s.values[0];
+		if (prof_get_stack(p, s.stack, &leaf, 1) == 0 ||
+		    !prof_get_location(p, leaf, &l))
+			continue;
+		name_location(h.name, sizeof(h.name), p, &l);
+		for (k = 0; k < *n && strcmp(hots[k].name, h.name) != 0; k++)
+			;
+		if (k == *n)
+			hots[(*n)++] = (struct hot){ .flat = 0 };
+		memcpy(hots[k].name, h.name, sizeof(h.name));
+		hots[k].flat += h.flat;
+	}
+	if (hots)
+		qsort(hots, *n, sizeof(*hots), by_flat);
+	return hots;
+}
+
+static void print_hottest(const struct prof_profile *p)
+{
+	int64_t total;
+	size_t n, i;
+	struct hot *hots = find_hottest(p, &n, &total);
+
+	for (i = 0; hots && i < n && i < 5; i++)
+		fprintf(stderr, "  %5.1f %%  %s\n",
+		        total ? 100.0 * (double)hots[i].flat / (double)total : 0,
+		        hots[i].name);
+	free(hots);
+}
+
+static void print_counts(const struct image *image,
+                         const struct prof_cpu_counts *c)
+{
+	fprintf(stderr, "profrec: process %ld: %llu samples of %llu threads, "
+	        "%llu lost, %llu periods unsampled", (long)image->pid,
+	        (unsigned long long)c->records, (unsigned long long)c->threads,
+	        (unsigned long long)c->lost, (unsigned long long)c->unsampled);
+	if (c->source == PROF_CPU_TIMER)
+		fputs(" (perf events are forbidden: timers, bound to the tick)",
+		      stderr);
+	fputc('\n', stderr);
+}
+
+/* ---- The end of an image ---- */
+
+static const struct kind {
+	uint64_t target;
+	const char *name;
+} kinds[] = {
+	{ PROF_TARGET_CPU, "cpu" },
+	{ PROF_TARGET_HEAP, "heap" },
+	{ PROF_TARGET_BLOCK, "block" },
+	{ PROF_TARGET_MUTEX, "mutex" },
+	{ PROF_TARGET_THREADCREATE, "threadcreate" },
+	{ PROF_TARGET_FD, "fd" },
+	{ PROF_TARGET_FD, "file" },
+	{ PROF_TARGET_FD, "child" },
+};
+
+static bool write_kinds(const struct image *image, const struct wishes *w,
+                        char *name, size_t size)
+{
+	const bool is_one = (w->target.kinds & (w->target.kinds - 1)) == 0 &&
+	                    w->target.kinds != PROF_TARGET_FD;
+	bool is_good = true;
+	size_t i;
+
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		struct prof_profile *p;
+
+		if (!(w->target.kinds & kinds[i].target))
+			continue;
+		p = read_kind(image, kinds[i].name);
+		if (!p) {
+			is_good = false;
+			continue;
+		}
+		file_name(name, size, image, w->output,
+		          is_one ? NULL : kinds[i].name);
+		is_good = write_profile(p, name) && is_good;
+		if (!w->is_quiet) {
+			fprintf(stderr, "profrec: %s profile in %s\n",
+			        kinds[i].name, name);
+			if (kinds[i].target == PROF_TARGET_CPU)
+				print_hottest(p);
+		}
+		prof_profile_free(p);
+	}
+	return is_good;
+}
+
+bool image_finish(struct image *image, const struct wishes *w)
+{
+	char name[PATH_MAX + 128] = "";
+	struct prof_cpu_counts c;
+	struct prof_error err;
+	struct prof_profile *p;
+	bool is_good;
+
+	if (image->has_ended)
+		return true;
+	image->has_ended = true;
+	if (prof_target_end(image->target, &image->recorder, &err) != PROF_OK) {
+		say("%s", err.message);
+		return false;
+	}
+	prof_target_get_counts(image->target, &c);
+	if (image->was_replaced && c.records + c.lost + c.unsampled == 0)
+		return true; /* the shell that ran exec, and the like */
+	if (!w->is_quiet)
+		print_counts(image, &c);
+	if (!is_raw_name(w->output)) {
+		is_good = write_kinds(image, w, name, sizeof(name));
+	} else {
+		file_name(name, sizeof(name), image, w->output, NULL);
+		is_good = copy_spool(image, name);
+		if (!w->is_quiet) {
+			fprintf(stderr, "profrec: recording in %s\n", name);
+			p = w->target.kinds & PROF_TARGET_CPU
+			            ? read_kind(image, "cpu") : NULL;
+			if (p)
+				print_hottest(p);
+			prof_profile_free(p);
+		}
+	}
+	if (!w->is_quiet && is_good && image->is_command)
+		fprintf(stderr, "profrec: next: profreport %s\n", name);
+	return is_good;
+}

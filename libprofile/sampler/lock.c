@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Go's rules. A wait of d ns is sampled if d >= rate, else with probability
+ * d / rate, and then counts for rate / d waits of rate ns in all. An unlock
+ * is sampled with probability 1 / fraction; the waiter that it lets go adds
+ * its delay to the unlocker's stack, times fraction.
+ * Source: Go runtime, mprof.go, blocksampled() and mutexevent().
+ *
+ * The unlocker leaves its stack in a slot that it shares with the waiter by
+ * the lock's address. A slot that two locks share by chance can lose a
+ * sample, and never has one that is not of its lock.
+ */
+#include "sampler/lock.h"
+
+#include "sampler/futex_lock.h"
+#include "sampler/machine.h"
+#include "sampler/stacks.h"
+#include "sampler/state.h"
+#include "sampler/unwind.h"
+
+#include <string.h>
+
+enum { LOCK_DEPTH = 32 };
+
+_Atomic bool locks_are_watched;
+_Atomic uint16_t lock_waiters[LOCK_SLOTS];
+
+static struct wait_table *block_table, *mutex_table;
+static struct futex_lock wait_lock;
+
+/* Stack ids of unlockers, with 32 bits of the lock's address. */
+static _Atomic uint64_t unlockers[LOCK_SLOTS];
+
+static void update_watch(void)
+{
+	atomic_store(&locks_are_watched,
+	             block_table && (atomic_load(&block_table->rate) > 0 ||
+	                             atomic_load(&mutex_table->rate) > 0));
+}
+
+void locks_keep_in(struct wait_table *block, struct wait_table *mutex)
+{
+	block_table = block;
+	mutex_table = mutex;
+	update_watch();
+}
+
+void locks_after_fork(void)
+{
+	block_table = mutex_table = NULL;
+	memset(&wait_lock, 0, sizeof(wait_lock));
+	memset((void *)lock_waiters, 0, sizeof(lock_waiters));
+	update_watch();
+}
+
+/* ---- Buckets ---- */
+
+/* With the lock held; NULL: no room. */
+static struct wait_bucket *find_bucket(struct wait_table *t, uint32_t stack)
+{
+	uint32_t slot = stack * 2654435761u >> 18, probes, i;
+
+	for (probes = 0; probes < WAIT_INDEX; probes++, slot++) {
+		i = atomic_load(&t->index[slot % WAIT_INDEX]);
+		if (i == 0)
+			break;
+		if (t->buckets[i].stack == stack)
+			return &t->buckets[i];
+	}
+	i = atomic_load(&t->n) + 1;
+	if (i == WAIT_BUCKETS)
+		return NULL;
+	t->buckets[i].stack = stack;
+	atomic_store(&t->n, i);
+	atomic_store(&t->index[slot % WAIT_INDEX], i);
+	return &t->buckets[i];
+}
+
+static void add(struct wait_table *t, uint32_t stack, double count,
+                double delay_ns)
+{
+	struct wait_bucket *b;
+
+	futex_lock_take(&wait_lock);
+	b = stack != 0 ? find_bucket(t, stack) : NULL;
+	if (b) {
+		b->count += count;
+		b->delay_ns += delay_ns;
+	} else {
+		atomic_fetch_add(&t->lost, 1);
+	}
+	futex_lock_give(&wait_lock);
+}
+
+static uint32_t stack_of(const struct cfi_regs *regs)
+{
+	uint64_t pcs[LOCK_DEPTH];
+	enum unwind_end end;
+	size_t n = unwind(pcs, LOCK_DEPTH - 1, regs, UNWIND_AT_CALL, &end);
+
+	if (end == UNWIND_TRUNCATED)
+		pcs[n++] = PROF_PC_TRUNCATED;
+	return stacks_intern(pcs, n);
+}
+
+/* ---- Events ---- */
+
+void lock_note_wait(uint64_t ns, const struct cfi_regs *regs)
+{
+	const int64_t rate = block_table ? atomic_load(&block_table->rate) : 0;
+	const double r = (double)rate;
+	const double d = ns > 0 ? (double)ns : 1;
+
+	if (rate <= 0)
+		return;
+	if (d >= r)
+		add(block_table, stack_of(regs), 1, d);
+	else if ((uint64_t)d > sampler_random() % (uint64_t)rate)
+		add(block_table, stack_of(regs), r / d, r);
+}
+
+uint64_t lock_begin_wait(const void *lock)
+{
+	atomic_fetch_add(&lock_waiters[lock_hash(lock)], 1);
+	return sampler_now();
+}
+
+static uint64_t slot_of(const void *lock, uint32_t stack)
+{
+	return ((uint64_t)(uintptr_t)lock << 28 & ~(uint64_t)UINT32_MAX) |
+	       stack;
+}
+
+void lock_end_wait(const void *lock, uint64_t begin,
+                   const struct cfi_regs *regs)
+{
+	const uint64_t ns = sampler_now() - begin;
+	_Atomic uint64_t *slot = &unlockers[lock_hash(lock)];
+	uint64_t word = atomic_load(slot);
+	const uint32_t stack = (uint32_t)word;
+	int64_t fraction;
+
+	atomic_fetch_sub(&lock_waiters[lock_hash(lock)], 1);
+	if (!block_table)
+		return;
+	fraction = atomic_load(&mutex_table->rate);
+	if (stack != 0 && fraction > 0 && word == slot_of(lock, stack) &&
+	    atomic_compare_exchange_strong(slot, &word, 0))
+		add(mutex_table, stack, (double)fraction,
+		    (double)fraction * (double)ns);
+	lock_note_wait(ns, regs);
+}
+
+void lock_note_unlock(const void *lock, const struct cfi_regs *regs)
+{
+	const int64_t fraction =
+		mutex_table ? atomic_load(&mutex_table->rate) : 0;
+
+	if (fraction <= 0)
+		return;
+	if (fraction == 1 || sampler_random() % (uint64_t)fraction == 0)
+		atomic_store(&unlockers[lock_hash(lock)],
+		             slot_of(lock, stack_of(regs)));
+	else /* this one lets a waiter go that is not sampled */
+		atomic_store(&unlockers[lock_hash(lock)], 0);
+}
+
+/* ---- Rates and records ---- */
+
+void prof_set_block_rate(int64_t ns)
+{
+	if (!sampler_init(NULL))
+		return;
+	atomic_store(&sampler_state->block.rate, ns < 0 ? 0 : ns);
+	update_watch();
+}
+
+void prof_set_mutex_fraction(int32_t fraction)
+{
+	if (!sampler_init(NULL))
+		return;
+	atomic_store(&sampler_state->mutex.rate, fraction < 0 ? 0 : fraction);
+	update_watch();
+}
+
+size_t lock_records(struct prof_block_record *recs, size_t size,
+                    const struct wait_table *t, const struct stack_table *stacks)
+{
+	uint32_t n = atomic_load(&t->n), i;
+	const uint64_t *pcs = NULL;
+	size_t depth;
+
+	if (n >= WAIT_BUCKETS)
+		n = WAIT_BUCKETS - 1;
+	for (i = 0; i < n && i < size; i++) {
+		const struct wait_bucket *b = &t->buckets[i + 1];
+
+		memset(&recs[i], 0, sizeof(recs[i]));
+		/* Not what another process may have put there: NaN, 1e300. */
+		if (b->count >= 0 && b->count < 0x1p62)
+			recs[i].count = (int64_t)(b->count + 0.5);
+		if (b->delay_ns >= 0 && b->delay_ns < 0x1p62)
+			recs[i].cycles = (int64_t)(b->delay_ns + 0.5);
+		depth = stacks_get(stacks, b->stack, &pcs);
+		if (depth > LOCK_DEPTH)
+			depth = LOCK_DEPTH;
+		if (depth > 0)
+			memcpy(recs[i].stack, pcs, depth * sizeof(*pcs));
+	}
+	return n;
+}
+
+static bool records(size_t *n, struct prof_block_record *recs, size_t size,
+                    const struct wait_table *t)
+{
+	*n = lock_records(NULL, 0, t, &sampler_state->stacks);
+	if (*n > size)
+		return false;
+	if (*n > 0)
+		lock_records(recs, *n, t, &sampler_state->stacks);
+	return true;
+}
+
+bool prof_block_records(size_t *n, struct prof_block_record *recs, size_t size)
+{
+	*n = 0;
+	return !sampler_state ||
+	       records(n, recs, size, &sampler_state->block);
+}
+
+bool prof_mutex_records(size_t *n, struct prof_block_record *recs, size_t size)
+{
+	*n = 0;
+	return !sampler_state ||
+	       records(n, recs, size, &sampler_state->mutex);
+}

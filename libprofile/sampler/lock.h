@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SAMPLER_LOCK_H
+#define SAMPLER_LOCK_H
+
+/*
+ * Waiting: the block profile has the stacks that waited and for how long, the
+ * mutex profile the stacks that let others wait, by what they unlocked. What
+ * the hooks do on their fast path is in this header.
+ */
+
+#include "sampler/cfi.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { WAIT_BUCKETS = 1 << 13, WAIT_INDEX = 1 << 14, LOCK_SLOTS = 4096 };
+
+struct wait_bucket {
+	uint32_t stack;
+	double count, delay_ns; /* scaled: what was left out is added */
+};
+
+/* In the state that may be shared. */
+struct wait_table {
+	_Atomic int64_t rate;  /* block: ns; mutex: 1 of so many; 0: off */
+	_Atomic uint32_t n;
+	_Atomic uint64_t lost; /* samples without room */
+	_Atomic uint32_t index[WAIT_INDEX];
+	struct wait_bucket buckets[WAIT_BUCKETS]; /* from 1 */
+};
+
+void locks_keep_in(struct wait_table *block, struct wait_table *mutex);
+/* In a forked child: the tables are the parent's. */
+void locks_after_fork(void);
+
+/* Whether anything is profiled at all. */
+extern _Atomic bool locks_are_watched;
+
+/* Threads that wait for a lock with that hash. */
+extern _Atomic uint16_t lock_waiters[LOCK_SLOTS];
+
+static inline uint32_t lock_hash(const void *lock)
+{
+	return (uint32_t)((uintptr_t)lock * UINT64_C(0x9e3779b97f4a7c15) >> 52);
+}
+
+static inline bool lock_is_awaited(const void *lock)
+{
+	return atomic_load_explicit(&lock_waiters[lock_hash(lock)],
+	                            memory_order_relaxed) != 0;
+}
+
+/* Around the call that waits. */
+uint64_t lock_begin_wait(const void *lock);
+void lock_end_wait(const void *lock, uint64_t begin,
+                   const struct cfi_regs *regs);
+
+/* Before a lock that somebody waits for is given up. */
+void lock_note_unlock(const void *lock, const struct cfi_regs *regs);
+
+/* Waiting for something that nobody unlocks. */
+void lock_note_wait(uint64_t ns, const struct cfi_regs *regs);
+
+#endif

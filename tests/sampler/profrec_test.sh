@@ -1,0 +1,119 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# profrec on a real program: profrec_test.sh PROFREC BUSY INSPECT
+set -u
+profrec=$1 busy=$2 inspect=$3
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+cd "$dir" || exit 1
+failed=0
+
+# check NAME COMMAND...: the command must succeed.
+check() {
+	name=$1
+	shift
+	if "$@"; then
+		echo "ok $name"
+	else
+		echo "FAILED $name: $*"
+		failed=1
+	fi
+}
+
+# sum FILE KIND TYPE/UNIT: a total, 0 where there is none.
+sum() {
+	"$inspect" "$1" ${2:+"$2"} |
+		awk -v t="$3" '$1 == "total" && $2 == t { s = $3 } END { print s + 0 }'
+}
+
+# A busy program uses 0.2 * 2 + 0.05 + 0.025 s and a little more.
+cpu_is_right() {
+	ns=$(sum "$1" "" cpu/nanoseconds)
+	[ "$ns" -ge 450000000 ] && [ "$ns" -le 900000000 ]
+}
+
+# ---- However it ends, nothing is lost and the exit code is its own ----
+for row in return:0 exit:3 _exit:4 abort:134 kill:137; do
+	end=${row%:*} want=${row#*:}
+	"$profrec" -q --cpu=500 -o "$end.pb.gz" -- "$busy" "$end" 2>err
+	code=$?
+	check "$end: exit code $code" [ "$code" -eq "$want" ]
+	check "$end: CPU time" cpu_is_right "$end.pb.gz"
+done
+
+# ---- Exec: both images, and the new one is not killed by our signal ----
+"$profrec" -q --cpu=1000 -o exec.pb.gz -- "$busy" exec >out
+check "exec: exit code" [ $? -eq 0 ]
+check "exec: output" [ "$(cat out)" = replaced ]
+check "exec: before" cpu_is_right exec.before-exec.pb.gz
+check "exec: after" [ -s exec.pb.gz ]
+"$profrec" -q --cpu=1000 -o shell.pb.gz -- sh -c 'exec "$0"' "$busy"
+check "shell exec" cpu_is_right shell.pb.gz
+check "nothing of the shell" [ ! -e shell.before-exec.pb.gz ]
+
+# ---- Children ----
+"$profrec" -q --cpu=500 -o alone.pb.gz -- "$busy" fork
+check "a child is not ours" [ "$(ls alone*.pb.gz | wc -l)" -eq 1 ]
+check "alone: CPU time" cpu_is_right alone.pb.gz
+"$profrec" -q --cpu=500 --follow-children -o both.pb.gz -- "$busy" fork
+check "a child has a file" [ "$(ls both*.pb.gz | wc -l)" -eq 2 ]
+for file in both*.pb.gz; do
+	check "$file: CPU time" cpu_is_right "$file"
+done
+
+# ---- Kinds ----
+"$profrec" -q --cpu --heap=1 --block --mutex --threadcreate --fd \
+	-o all.raw -- "$busy"
+check "raw: heap" [ "$(sum all.raw heap inuse_space/bytes)" -ge 2097152 ]
+check "raw: block" [ "$(sum all.raw block delay/nanoseconds)" -gt 1000000 ]
+check "raw: mutex" [ "$(sum all.raw mutex delay/nanoseconds)" -gt 1000000 ]
+check "raw: threads" [ "$(sum all.raw threadcreate threadcreate/count)" -eq 4 ]
+check "raw: fd" [ "$(sum all.raw fd fd/count)" -eq 1 ]
+"$profrec" -q --heap --mutex -o two.pb.gz -- "$busy"
+check "a file for each kind" [ -s two.heap.pb.gz -a -s two.mutex.pb.gz ]
+
+# ---- What is in it ----
+"$profrec" -q --cpu=1000 --label request=42 --label k=v -o 'l.%p.pb.gz' -- \
+	"$busy"
+"$inspect" l.[0-9]*.pb.gz >facts
+check "%p" [ -s facts ]
+check "labels" grep -q "^label request=42 " facts
+check "threads inherit labels" [ "$(awk '/^label k=v/ { s += $3 }
+	END { print (s > 300) }' facts)" -eq 1 ]
+check "the program is mapped" grep -q "^mapping .*/busy id" facts
+check "all addresses are mapped" grep -q "^unmapped 0" facts
+"$profrec" -q --source=timer -o timer.pb.gz -- "$busy"
+check "timers" cpu_is_right timer.pb.gz
+
+# ---- The program is left alone ----
+check "input and output" [ "$(echo text | "$profrec" -q cat)" = text ]
+check "stderr" [ -z "$("$profrec" -q -- sh -c 'exit 0' 2>&1)" ]
+"$profrec" -q sh -c 'kill -TERM $$'
+check "signals" [ $? -eq 143 ]
+"$profrec" -q --duration=0.05 -o short.pb.gz -- "$busy" return 0.3
+check "duration: exit code" [ $? -eq 0 ]
+check "duration: less CPU time" \
+	[ "$(sum short.pb.gz "" cpu/nanoseconds)" -lt 500000000 ]
+"$profrec" --cpu=500 -o said.pb.gz -- "$busy" 2>err
+check "says what it got" grep -q "samples of [0-9]* threads, 0 lost" err
+check "says where" grep -q "cpu profile in said.pb.gz" err
+check "says what next" grep -q "next: profreport said.pb.gz" err
+
+# ---- Refusals ----
+printf '#!%s -u\n' "$dir/absent" >script
+chmod +x script
+"$profrec" ./absent 2>err
+check "not there" [ $? -eq 127 ]
+"$profrec" ./script 2>err
+check "no interpreter" [ $? -eq 127 ]
+"$profrec" --cpu=0 true 2>err
+check "a bad rate" [ $? -eq 2 ]
+"$profrec" 2>err
+check "no command" [ $? -eq 2 ]
+if [ -n "${4:-}" ]; then
+	"$profrec" "$4" 2>err
+	check "static: exit code" [ $? -eq 126 ]
+	check "static: why" grep -q "statically linked" err
+fi
+exit $failed
