@@ -31,6 +31,8 @@
 #include <string.h>
 
 #define FORM_LEAF 1u
+/* So that ranks can be taken two at a time: see stack_key(). */
+#define SEQUENCE_END 2
 
 /* Where a text would be read as something else. */
 enum text_guard {
@@ -42,12 +44,6 @@ enum text_guard {
 struct expansion {
 	uint32_t first; /* n 1: the form itself; else index of the first */
 	uint32_t n;     /* 0: not rendered yet */
-};
-
-/* One line to be. */
-struct stack {
-	size_t begin, n; /* its sequence */
-	uint32_t id;
 };
 
 struct writer {
@@ -70,10 +66,11 @@ struct writer {
 	VEC(uint32_t) inlined;      /* forms of expansions of several */
 	uint64_t n_replaced;        /* names that were changed */
 
-	VEC(struct stack) stacks;
+	/* For each stack its id, its sequence, and SEQUENCE_END zeros. */
 	VEC(uint32_t) sequences;
+	/* The stacks: where their sequences begin. In order once sorted. */
+	VEC(struct sort_item) stacks;
 	uint32_t *form_of_rank;
-	struct sort_item *items; /* stacks, in order once they are sorted */
 
 	VEC(unsigned char) line;
 	VEC(size_t) ends; /* of the frames in the line, by position */
@@ -466,23 +463,31 @@ static bool put_stack(struct writer *c, uint32_t id)
 	const struct prof_str s = byte_table_get(&c->p->stacks, id);
 	const unsigned char *const begin = (const unsigned char *)s.ptr;
 	const unsigned char *end = begin + s.len;
-	struct stack stack = { .begin = c->sequences.n, .id = id };
+	const size_t first = c->sequences.n + 1;
 	uint32_t *forms;
+	size_t n;
 
+	if (!vec_reserve(&c->sequences, 1, c->a))
+		return false;
+	vec_put(&c->sequences, id);
 	while (end > begin)
 		if (!put_expansion(c, last_location(begin, &end)))
 			return false;
-	stack.n = c->sequences.n - stack.begin;
-	forms = c->sequences.data + stack.begin;
-	if (c->has_guards && !guard_ends(c, forms, stack.n))
+	if (!vec_reserve(&c->sequences, SEQUENCE_END, c->a))
+		return false;
+	forms = c->sequences.data + first;
+	n = c->sequences.n - first;
+	if (c->has_guards && !guard_ends(c, forms, n))
 		return false;
 	/* An empty name alone is an empty line, as no frame at all. */
-	if (stack.n == 1 && is_empty_text(c, forms[0]))
-		stack.n = c->sequences.n = stack.begin;
-	if (stack.n)
-		forms[stack.n - 1] |= FORM_LEAF;
-	vec_put(&c->stacks, stack);
-	return true;
+	if (n == 1 && is_empty_text(c, forms[0]))
+		n = 0;
+	if (n)
+		forms[n - 1] |= FORM_LEAF;
+	memset(forms + n, 0, SEQUENCE_END * sizeof(*forms));
+	c->sequences.n = first + n + SEQUENCE_END;
+	vec_put(&c->stacks, (struct sort_item){ .id = (uint32_t)first });
+	return c->sequences.n <= UINT32_MAX;
 }
 
 static enum prof_status put_stacks(struct writer *c)
@@ -525,19 +530,25 @@ static uint64_t form_key(const void *ctx, uint32_t form, size_t depth)
 }
 
 /* The ranks of a stack's frames, two at a time. */
-static uint64_t stack_key(const void *ctx, uint32_t i, size_t depth)
+static uint64_t stack_key(const void *ctx, uint32_t stack, size_t depth)
 {
 	const struct writer *const c = ctx;
-	const struct stack *const s = &c->stacks.data[i];
-	const uint32_t *const ranks = c->sequences.data + s->begin;
-	const size_t at = depth * 2;
+	const uint32_t *const ranks = c->sequences.data + stack + depth * 2;
 
-	if (at + 2 <= s->n)
-		return (uint64_t)ranks[at] << 32 | ranks[at + 1];
-	return at < s->n ? (uint64_t)ranks[at] << 32 : 0;
+	return ranks[0] ? (uint64_t)ranks[0] << 32 | ranks[1] : 0;
 }
 
-/* Puts ranks in place of the forms in all sequences. */
+/* Puts the ranks of forms in place of the forms in all sequences. */
+static void replace_forms(struct writer *c, const uint32_t *ranks)
+{
+	for (size_t i = 0; i < c->stacks.n; i++) {
+		uint32_t *form = c->sequences.data + c->stacks.data[i].id;
+
+		for (; *form; form++)
+			*form = ranks[*form];
+	}
+}
+
 static enum prof_status rank_forms(struct writer *c)
 {
 	const uint32_t n = 2 * byte_table_n(&c->text_bytes);
@@ -557,8 +568,7 @@ static enum prof_status rank_forms(struct writer *c)
 			ranks[forms[i].id] = i + 1;
 			c->form_of_rank[i + 1] = forms[i].id;
 		}
-		for (size_t i = 0; i < c->sequences.n; i++)
-			c->sequences.data[i] = ranks[c->sequences.data[i]];
+		replace_forms(c, ranks);
 	}
 	mem_free(c->a, forms, n * sizeof(*forms));
 	mem_free(c->a, ranks, n * sizeof(*ranks));
@@ -566,108 +576,96 @@ static enum prof_status rank_forms(struct writer *c)
 		error_nomem(c->err);
 }
 
-static enum prof_status sort_stacks(struct writer *c)
-{
-	const struct sort_sequence by_rank = { .key = stack_key, .ctx = c };
-	const size_t n = c->stacks.n;
-
-	if (n == 0)
-		return PROF_OK;
-	c->items = mem_zeroed(c->a, n, sizeof(*c->items));
-	if (!c->items)
-		return error_nomem(c->err);
-	for (size_t i = 0; i < n; i++)
-		c->items[i].id = (uint32_t)i;
-	sort_by_sequence(c->items, n, &by_rank);
-	return PROF_OK;
-}
-
 /* ---- Lines ---- */
 
 /*
- * Makes c->line the text of s, of which the first n_same frames are there
+ * Makes c->line the text of ranks, of which the first n_same frames are there
  * already.
  */
-static bool put_line(struct writer *c, const struct stack *s, size_t n_same)
+static bool put_line(struct writer *c, const uint32_t *ranks, size_t n_same)
 {
-	const uint32_t *const ranks = c->sequences.data + s->begin;
 	size_t size = n_same ? c->ends.data[n_same - 1] : 0;
 
-	c->line.n = size;
 	c->ends.n = n_same;
-	if (!vec_reserve(&c->ends, s->n - n_same, c->a))
-		return false;
-	for (size_t i = n_same; i < s->n; i++) {
-		const uint32_t form = c->form_of_rank[ranks[i]];
+	for (ranks += n_same; *ranks; ranks++) {
+		const uint32_t form = c->form_of_rank[*ranks];
 		const struct prof_str text =
 			byte_table_get(&c->text_bytes, form / 2);
 
-		if (!vec_reserve(&c->line, text.len, c->a))
+		c->line.n = size;
+		if (!vec_reserve(&c->line, text.len, c->a) ||
+		    !vec_reserve(&c->ends, 1, c->a))
 			return false;
 		memcpy(c->line.data + size, text.ptr, text.len);
 		size += text.len - (form & FORM_LEAF);
-		c->line.n = size;
 		vec_put(&c->ends, size);
 	}
+	c->line.n = size;
 	return true;
 }
 
-static size_t common_frames(const struct writer *c, const struct stack *a,
-                            const struct stack *b)
+/* How many frames two sequences begin with alike. */
+static size_t common_frames(const uint32_t *a, const uint32_t *b)
 {
-	const uint32_t *const x = c->sequences.data + a->begin;
-	const uint32_t *const y = c->sequences.data + b->begin;
-	const size_t n = a->n < b->n ? a->n : b->n;
 	size_t i = 0;
 
-	while (i < n && x[i] == y[i])
+	while (a[i] && a[i] == b[i])
 		i++;
 	return i;
 }
 
+static const uint32_t *sequence_of(const struct writer *c, size_t i)
+{
+	return c->sequences.data + c->stacks.data[i].id;
+}
+
+/* The values of stack i, whose id stands before its sequence. */
+static const int64_t *sums_of(const struct writer *c, size_t i)
+{
+	return c->sums + 2 * (size_t)sequence_of(c, i)[-1];
+}
+
 /*
- * The values of the stacks from items[i] on that have the same text as the
- * first. *end becomes the first that has another.
+ * Adds up the values of stack i and of those behind it that have the same
+ * text. *end becomes the first that has another, n_same how many frames that
+ * begins with alike.
  */
 static enum prof_status sum_equal(struct writer *c, size_t i, size_t *end,
-                                  int64_t sums[2])
+                                  size_t *n_same, int64_t sums[2])
 {
-	const struct stack *const first = &c->stacks.data[c->items[i].id];
+	const uint32_t *const first = sequence_of(c, i);
 	enum prof_status status = PROF_OK;
-	size_t k;
 
-	memcpy(sums, c->sums + 2 * (size_t)first->id, 2 * sizeof(*sums));
-	for (k = i + 1; k < c->stacks.n && status == PROF_OK; k++) {
-		const struct stack *const s = &c->stacks.data[c->items[k].id];
-		const int64_t *const values = c->sums + 2 * (size_t)s->id;
+	*n_same = 0;
+	memcpy(sums, sums_of(c, i), 2 * sizeof(*sums));
+	for (*end = i + 1; *end < c->stacks.n; ++*end) {
+		const uint32_t *const next = sequence_of(c, *end);
 
-		if (s->n != first->n || common_frames(c, s, first) != s->n)
+		*n_same = common_frames(first, next);
+		if (first[*n_same] != next[*n_same])
 			break;
-		status = add_to_sum(c, &sums[0], values[0]);
+		status = add_to_sum(c, &sums[0], sums_of(c, *end)[0]);
 		if (status == PROF_OK)
-			status = add_to_sum(c, &sums[1], values[1]);
+			status = add_to_sum(c, &sums[1], sums_of(c, *end)[1]);
+		if (status != PROF_OK)
+			break;
 	}
-	*end = k;
 	return status;
 }
 
 static enum prof_status put_lines(struct writer *c)
 {
 	struct output *const out = &c->w->out;
-	const struct stack *before = NULL;
+	size_t end, n_same = 0, n_same_next;
 	enum prof_status status;
 	int64_t sums[2];
-	size_t end;
 
-	for (size_t i = 0; i < c->stacks.n; i = end) {
-		const struct stack *const s = &c->stacks.data[c->items[i].id];
-
-		status = sum_equal(c, i, &end, sums);
+	for (size_t i = 0; i < c->stacks.n; i = end, n_same = n_same_next) {
+		status = sum_equal(c, i, &end, &n_same_next, sums);
 		if (status != PROF_OK)
 			return status;
-		if (!put_line(c, s, before ? common_frames(c, before, s) : 0))
+		if (!put_line(c, sequence_of(c, i), n_same))
 			return error_nomem(c->err);
-		before = s;
 		output_bytes(out, c->line.data, c->line.n);
 		for (uint32_t k = 0; k < c->n_columns; k++) {
 			output_char(out, ' ');
@@ -826,7 +824,6 @@ static void writer_release(struct writer *c)
 	mem_free(c->a, c->expansions, p->locations.n * sizeof(*c->expansions));
 	mem_free(c->a, c->form_of_rank, 2 * byte_table_n(&c->text_bytes) *
 	         sizeof(*c->form_of_rank));
-	mem_free(c->a, c->items, c->stacks.n * sizeof(*c->items));
 	byte_table_release(&c->text_bytes, c->a);
 	intern_release(&c->texts, c->a);
 	vec_release(&c->guards, c->a);
@@ -857,10 +854,11 @@ enum prof_status collapsed_write(const struct prof_profile *p,
 		status = report_lost(&c);
 	if (status == PROF_OK)
 		status = rank_forms(&c);
-	if (status == PROF_OK)
-		status = sort_stacks(&c);
-	if (status == PROF_OK)
+	if (status == PROF_OK) {
+		sort_by_sequence(c.stacks.data, c.stacks.n,
+		                 &(struct sort_sequence){ stack_key, &c });
 		status = put_lines(&c);
+	}
 	writer_release(&c);
 	return status;
 }

@@ -383,11 +383,10 @@ static enum prof_status text_write(const struct prof_profile *p,
 	struct text_writer c = { .p = p, .out = &w->out, .err = err,
 	                         .a = &w->allocator,
 	                         .max_depth = prof_max_stack_depth(p) };
-	const size_t depth = c.max_depth + 1;
 	const size_t n_labels = (size_t)p->max_labels + 1;
 	enum prof_status status;
 
-	c.stack = mem_zeroed(c.a, depth, sizeof(*c.stack));
+	c.stack = mem_zeroed(c.a, c.max_depth + 1, sizeof(*c.stack));
 	c.labels = mem_zeroed(c.a, n_labels, sizeof(*c.labels));
 	if (c.stack && c.labels) {
 		put_header(&c);
@@ -395,7 +394,7 @@ static enum prof_status text_write(const struct prof_profile *p,
 	} else {
 		status = error_nomem(err);
 	}
-	mem_free(c.a, c.stack, depth * sizeof(*c.stack));
+	mem_free(c.a, c.stack, (c.max_depth + 1) * sizeof(*c.stack));
 	mem_free(c.a, c.labels, n_labels * sizeof(*c.labels));
 	vec_release(&c.scratch, c.a);
 	vec_release(&c.entries, c.a);
