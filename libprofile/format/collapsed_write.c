@@ -856,7 +856,7 @@ enum prof_status collapsed_write(const struct prof_profile *p,
 		status = rank_forms(&c);
 	if (status == PROF_OK) {
 		sort_by_sequence(c.stacks.data, c.stacks.n,
-		                 &(struct sort_sequence){ stack_key, &c });
+		                 &(struct sort_sequence){ .key = stack_key, .ctx = &c });
 		status = put_lines(&c);
 	}
 	writer_release(&c);
