@@ -1,0 +1,537 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * profmerge: many profiles as one.
+ *
+ * Each thread takes the next input until none is left and adds it to a merger
+ * of its own; the mergers are merged in the end. Which thread had which input
+ * makes no difference, because the sum of profiles is the same to the byte in
+ * any order and any grouping.
+ */
+#include "cli.h"
+#include "file.h"
+#include "formats.h"
+#include "options.h"
+#include "progress.h"
+
+#include <profile/io.h>
+#include <profile/transform.h>
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAX_THREADS 256
+
+struct input {
+	char *name;
+	int64_t weight;
+};
+
+struct profmerge {
+	struct settings settings;
+	struct reading reading;
+	struct prof_write_options writing;
+	const char *from, *to;
+	const char *output_name;
+	bool union_of_types;
+	uint32_t n_threads;
+	int64_t weight;          /* of the inputs that follow */
+	struct input *inputs;
+	size_t n_inputs, capacity;
+
+	/* Shared by the threads, under the lock. */
+	pthread_mutex_t lock;
+	size_t next;             /* the input to take next */
+	size_t n_done;
+	bool stops;              /* an input has failed that must not */
+	int code;                /* to exit with */
+	struct progress progress;
+};
+
+/* A thread, and what it has of its own. */
+struct worker {
+	struct profmerge *c;
+	pthread_t thread;
+	struct prof_merger *merger;
+	struct prof_allocator *recycler;
+	struct teller teller;
+	struct prof_notes notes; /* of the teller, without the lock */
+	size_t n_added;
+};
+
+/* ---- The command line ---- */
+
+static const char *const usage[] = {
+	"[-o OUTPUT] [OPTION]... INPUT...",
+	"[-o OUTPUT] [OPTION]... --files-from=FILE",
+	NULL
+};
+
+static int add_input(const struct cli_tool *tool, struct profmerge *c,
+                     const char *name, size_t size, int64_t weight)
+{
+	if (c->n_inputs == c->capacity) {
+		const size_t more = c->capacity + c->capacity / 2 + 16;
+		struct input *grown = realloc(c->inputs,
+		                              more * sizeof(*grown));
+
+		if (!grown) {
+			cli_error(tool, "out of memory");
+			return CLI_FAILED;
+		}
+		c->inputs = grown;
+		c->capacity = more;
+	}
+	c->inputs[c->n_inputs] = (struct input){ strndup(name, size), weight };
+	if (!c->inputs[c->n_inputs].name) {
+		cli_error(tool, "out of memory");
+		return CLI_FAILED;
+	}
+	c->n_inputs++;
+	return CLI_CONTINUE;
+}
+
+static int take_operand(const struct cli_tool *tool, void *data,
+                        const char *operand)
+{
+	struct profmerge *c = data;
+
+	return add_input(tool, c, operand, strlen(operand), c->weight);
+}
+
+static int take_weight(const struct cli_tool *tool, void *field,
+                       const struct cli_option *option, const char *arg)
+{
+	struct profmerge *c = field;
+	char *end;
+
+	(void)option;
+	errno = 0;
+	c->weight = strtoll(arg, &end, 10);
+	if (errno || end == arg || *end)
+		return cli_usage_error(tool, "--weight: '%s' is no whole "
+		                       "number", arg);
+	return CLI_CONTINUE;
+}
+
+static int take_base(const struct cli_tool *tool, void *field,
+                     const struct cli_option *option, const char *arg)
+{
+	(void)option;
+	return add_input(tool, field, arg, strlen(arg), -1);
+}
+
+/* Names in a file, each ended by `delimiter`. */
+static int read_names(const struct cli_tool *tool, struct profmerge *c,
+                      const char *list, int delimiter)
+{
+	const bool is_stdin = !strcmp(list, "-");
+	FILE *f = is_stdin ? stdin : fopen(list, "r");
+	char *name = NULL;
+	size_t size = 0;
+	ssize_t n;
+	int code = CLI_CONTINUE;
+
+	if (!f) {
+		cli_error(tool, "%s: cannot open: %s", list, strerror(errno));
+		return CLI_FAILED;
+	}
+	while (code == CLI_CONTINUE &&
+	       (n = getdelim(&name, &size, delimiter, f)) > 0) {
+		if (name[n - 1] == delimiter)
+			n--;
+		if (n > 0)
+			code = add_input(tool, c, name, (size_t)n, c->weight);
+	}
+	if (ferror(f)) {
+		cli_error(tool, "%s: cannot read: %s", list, strerror(errno));
+		code = CLI_FAILED;
+	}
+	free(name);
+	if (!is_stdin)
+		fclose(f);
+	return code;
+}
+
+static int take_files_from(const struct cli_tool *tool, void *field,
+                           const struct cli_option *option, const char *arg)
+{
+	return read_names(tool, field, arg,
+	                  strcmp(option->name, "files0-from") ? '\n' : '\0');
+}
+
+static const struct cli_option merge_options[] = {
+	{ .name = "output", .arg = "FILE", .letter = 'o', .type = CLI_FILE,
+	  .offset = offsetof(struct profmerge, output_name),
+	  .help = "write to FILE; -: to standard output (the default)" },
+	{ .name = "files-from", .arg = "FILE", .type = CLI_CALL,
+	  .take = take_files_from,
+	  .help = "merge the files named in FILE too, one a line" },
+	{ .name = "files0-from", .arg = "FILE", .type = CLI_CALL,
+	  .take = take_files_from,
+	  .help = "the same; each name ends with a NUL, as of find -print0" },
+	{ .name = "weight", .arg = "N", .type = CLI_CALL, .take = take_weight,
+	  .help = "count the inputs that follow N times (1)" },
+	{ .name = "base", .arg = "FILE", .type = CLI_CALL, .take = take_base,
+	  .help = "take FILE away (as with --weight=-1); may come again" },
+	{ .name = "union", .type = CLI_FLAG,
+	  .offset = offsetof(struct profmerge, union_of_types),
+	  .help = "keep sample types that only some inputs have" },
+	{ .name = "threads", .arg = "N", .letter = 'j', .type = CLI_COUNT32,
+	  .offset = offsetof(struct profmerge, n_threads),
+	  .max = MAX_THREADS,
+	  .help = "work with N threads (as many as there are processors); "
+	          "the result does not depend on it" },
+	{ 0 }
+};
+
+static const struct cli_option format_options[] = {
+	{ .name = "from", .arg = "FORMAT", .type = CLI_READABLE,
+	  .offset = offsetof(struct profmerge, from),
+	  .help = "of all inputs; auto (the default): of each by its content" },
+	{ .name = "to", .arg = "FORMAT", .type = CLI_WRITABLE,
+	  .offset = offsetof(struct profmerge, to),
+	  .help = "of the output (by the end of its name, or pprof)" },
+	{ 0 }
+};
+
+static const struct cli_group groups[] = {
+	{ "Merging", merge_options, 0 },
+	{ "Formats", format_options, 0 },
+	{ "Reading any format", read_any_options,
+	  offsetof(struct profmerge, reading) },
+	{ "Reading collapsed", read_collapsed_options,
+	  offsetof(struct profmerge, reading) },
+	{ "Reading raw, and recordings in yaml", read_raw_options,
+	  offsetof(struct profmerge, reading) },
+	{ "Writing any format", write_any_options,
+	  offsetof(struct profmerge, writing) },
+	{ "Writing collapsed", write_collapsed_options,
+	  offsetof(struct profmerge, writing) },
+	{ "Limits of each input", limit_options,
+	  offsetof(struct profmerge, reading) },
+	{ "General", general_options, offsetof(struct profmerge, settings) },
+	{ "About", cli_about_options, 0 },
+	{ 0 }
+};
+
+static const struct cli_tool tool = {
+	.name = "profmerge",
+	.usage = usage,
+	.about = "Merges profiles, of one format or of many, into one. The "
+	         "result is the same to the byte for any order of the inputs "
+	         "and for merges of merges. An input that cannot be read is "
+	         "named and left out, and the exit code is 1 then; with "
+	         "--strict it ends the run.",
+	.groups = groups,
+	.notes = "Examples:\n"
+	         "  profmerge -o all.pb.gz cpu-*.pb.gz\n"
+	         "  find . -name '*.pb.gz' -print0 | profmerge "
+	         "--files0-from=- -o all.pb.gz\n"
+	         "  profmerge -o pgo.pb.gz --weight=3 web.pb.gz --weight=1 "
+	         "batch.pb.gz\n"
+	         "  profmerge -o grown.pb.gz after.pb.gz --base=before.pb.gz\n",
+	.operand = take_operand
+};
+
+/* ---- Messages of threads ---- */
+
+static void locked_note(void *ctx, const char *message)
+{
+	struct worker *w = ctx;
+
+	pthread_mutex_lock(&w->c->lock);
+	w->notes.note(w->notes.ctx, message);
+	pthread_mutex_unlock(&w->c->lock);
+}
+
+/* An input that could not be read, or the end of all. */
+static void fail_input(struct worker *w, const struct prof_error *err,
+                       bool is_the_end)
+{
+	struct profmerge *c = w->c;
+
+	pthread_mutex_lock(&c->lock);
+	tell_error(&w->teller, err);
+	c->code = CLI_FAILED;
+	c->stops = c->stops || is_the_end || c->reading.options.strict;
+	pthread_mutex_unlock(&c->lock);
+}
+
+/* ---- Merging ---- */
+
+static enum prof_status read_input(struct worker *w, const struct input *in,
+                                   struct prof_profile **p,
+                                   struct prof_error *err)
+{
+	struct prof_read_options options = w->c->reading.options;
+	struct file_input file = { 0 };
+	enum prof_status status;
+
+	options.allocator = w->recycler;
+	options.notes = (struct prof_notes){ locked_note, w };
+	status = file_input_open(&file, in->name, NULL, err);
+	w->teller.file = in->name;
+	if (status != PROF_OK)
+		return status;
+	w->teller.file = file.name;
+	status = prof_read(p, file.source, &options, err);
+	file_input_close(&file);
+	return status;
+}
+
+static void merge_input(struct worker *w, const struct input *in)
+{
+	struct prof_error err = { .offset = UINT64_MAX };
+	struct prof_profile *p = NULL;
+
+	if (read_input(w, in, &p, &err) != PROF_OK) {
+		fail_input(w, &err, false);
+		return;
+	}
+	if (prof_merger_add(w->merger, p, in->weight, &err) == PROF_OK)
+		w->n_added++;
+	else
+		fail_input(w, &err, true);
+	prof_profile_free(p);
+}
+
+static const struct input *take_input(struct worker *w, bool has_done_one)
+{
+	struct profmerge *c = w->c;
+	const struct input *in = NULL;
+
+	pthread_mutex_lock(&c->lock);
+	c->n_done += has_done_one;
+	if (has_done_one)
+		progress_step(&c->progress, c->n_done, c->n_inputs);
+	if (!c->stops && c->next < c->n_inputs)
+		in = &c->inputs[c->next++];
+	pthread_mutex_unlock(&c->lock);
+	return in;
+}
+
+static void *work(void *arg)
+{
+	struct worker *w = arg;
+	const struct input *in = take_input(w, false);
+
+	while (in) {
+		merge_input(w, in);
+		in = take_input(w, true);
+	}
+	return NULL;
+}
+
+/* NULL: out of memory, and *w can be released. */
+static bool worker_init(struct worker *w, struct profmerge *c)
+{
+	*w = (struct worker){
+		.c = c,
+		.teller = { &tool, &c->settings, &c->progress, NULL },
+	};
+	w->notes = teller_notes(&w->teller);
+	/* Where addresses are limited there is none, and malloc will do. */
+	w->recycler = prof_recycler_new();
+	w->merger = prof_merger_new(
+		&PROF_OPTIONS(prof_merge_options,
+		              .union_of_types = c->union_of_types,
+		              .notes = { locked_note, w }));
+	return w->merger != NULL;
+}
+
+static void worker_release(struct worker *w)
+{
+	prof_merger_free(w->merger);
+	prof_recycler_free(w->recycler);
+}
+
+/* Adds what the others have to the first worker's merger. */
+static void join_mergers(struct worker *workers, size_t n)
+{
+	struct prof_error err = { .offset = UINT64_MAX };
+	struct worker *first = &workers[0];
+
+	for (size_t i = 1; i < n; i++) {
+		struct prof_merger *m = workers[i].merger;
+		struct prof_profile *p = NULL;
+		enum prof_status status;
+
+		workers[i].merger = NULL;
+		if (workers[i].n_added == 0 || first->c->stops) {
+			prof_merger_free(m);
+			continue;
+		}
+		first->teller.file = "the inputs";
+		status = prof_merger_finish(&p, m, &err);
+		if (status == PROF_OK)
+			status = prof_merger_add(first->merger, p, 1, &err);
+		if (status == PROF_OK)
+			first->n_added++;
+		else
+			fail_input(first, &err, true);
+		prof_profile_free(p);
+	}
+}
+
+/* Runs the workers; those whose thread cannot start are left out. */
+static void run_workers(struct worker *workers, size_t n)
+{
+	bool runs[MAX_THREADS] = { false };
+
+	for (size_t i = 1; i < n; i++)
+		runs[i] = pthread_create(&workers[i].thread, NULL, work,
+		                         &workers[i]) == 0;
+	work(&workers[0]);
+	for (size_t i = 1; i < n; i++)
+		if (runs[i])
+			pthread_join(workers[i].thread, NULL);
+}
+
+static size_t thread_count(const struct profmerge *c)
+{
+	const long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	size_t n = c->n_threads ? c->n_threads :
+		cores > 0 ? (size_t)cores : 1;
+
+	if (n > MAX_THREADS)
+		n = MAX_THREADS;
+	/* A thread that has few files costs more than it saves. */
+	if (!c->n_threads && n > c->n_inputs / 4 + 1)
+		n = c->n_inputs / 4 + 1;
+	return n < c->n_inputs ? n : c->n_inputs ? c->n_inputs : 1;
+}
+
+static int merge(struct profmerge *c, struct prof_profile **out)
+{
+	const size_t n = thread_count(c);
+	struct worker *workers = calloc(n, sizeof(*workers));
+	struct prof_error err = { .offset = UINT64_MAX };
+	bool ok = workers != NULL;
+
+	for (size_t i = 0; i < n && workers; i++)
+		ok = worker_init(&workers[i], c) && ok;
+	if (!ok) {
+		cli_error(&tool, "out of memory");
+		c->code = CLI_FAILED;
+	} else {
+		run_workers(workers, n);
+		join_mergers(workers, n);
+	}
+	if (ok && !c->stops && workers[0].n_added) {
+		struct prof_merger *m = workers[0].merger;
+
+		workers[0].merger = NULL;
+		workers[0].teller.file = "the inputs";
+		if (prof_merger_finish(out, m, &err) != PROF_OK)
+			fail_input(&workers[0], &err, true);
+	}
+	for (size_t i = 0; i < n && workers; i++)
+		worker_release(&workers[i]);
+	free(workers);
+	return c->code;
+}
+
+/* ---- Files ---- */
+
+static int resolve(struct profmerge *c)
+{
+	const struct prof_format_info *f;
+
+	if (c->n_inputs == 0)
+		return cli_usage_error(&tool, "what is to be merged?");
+	if (!c->output_name)
+		c->output_name = "-";
+	f = format_by_suffix(c->output_name);
+	if (!c->to)
+		c->to = format_can(f, PROF_CAN_WRITE) ? f->name : "pprof";
+	if (!format_can(format_by_name(c->to, strlen(c->to)), PROF_CAN_WRITE))
+		return cli_usage_error(&tool, "the format %s cannot hold a "
+		                       "profile", c->to);
+	c->reading.options.format = c->from ? c->from : "auto";
+	c->writing.gzip |= is_gzip_name(c->output_name);
+	return CLI_CONTINUE;
+}
+
+static unsigned output_flags(const struct profmerge *c)
+{
+	const struct prof_format_info *to = format_by_name(c->to,
+	                                                   strlen(c->to));
+	unsigned flags = 0;
+
+	if (to->is_binary || (c->writing.gzip && !c->writing.uncompressed))
+		flags |= FILE_IS_BINARY;
+	if (c->settings.is_forced)
+		flags |= FILE_FORCE;
+	if (c->settings.syncs)
+		flags |= FILE_SYNC;
+	return flags;
+}
+
+static int write_merged(struct profmerge *c, const struct prof_profile *p,
+                        struct file_output *out)
+{
+	struct teller teller = { &tool, &c->settings, &c->progress,
+	                         c->output_name };
+	struct prof_error err = { .offset = UINT64_MAX };
+
+	c->writing.notes = teller_notes(&teller);
+	tell_verbose(&teller, "%lu samples, %lu locations, %lu functions of "
+	             "%zu inputs", (unsigned long)prof_n_samples(p),
+	             (unsigned long)prof_n_locations(p),
+	             (unsigned long)prof_n_functions(p), c->n_inputs);
+	if (prof_write(p, c->to, out->sink, &c->writing, &err) != PROF_OK ||
+	    file_output_commit(out, &err) != PROF_OK)
+		return tell_error(&teller, &err);
+	return CLI_OK;
+}
+
+static int run(struct profmerge *c)
+{
+	struct teller teller = { &tool, &c->settings, &c->progress,
+	                         c->output_name };
+	struct file_output out = { 0 };
+	struct prof_profile *p = NULL;
+	struct prof_error err;
+	int code;
+
+	progress_start(&c->progress, c->settings.progress);
+	progress_phase(&c->progress, "merging");
+	/* The output first: what is wrong with it is told before the work. */
+	if (file_output_open(&out, c->output_name, output_flags(c), NULL,
+	                     &err) != PROF_OK)
+		return tell_error(&teller, &err);
+	code = merge(c, &p);
+	if (p && !c->stops && write_merged(c, p, &out) != CLI_OK)
+		code = CLI_FAILED;
+	prof_profile_free(p);
+	file_output_abandon(&out);
+	progress_wipe(&c->progress);
+	return code;
+}
+
+int main(int argc, char **argv)
+{
+	struct profmerge c = {
+		.reading.options.size = sizeof(c.reading.options),
+		.writing.size = sizeof(c.writing),
+		.weight = 1,
+		.lock = PTHREAD_MUTEX_INITIALIZER,
+	};
+	int code;
+
+	cli_start();
+	code = cli_parse(&tool, &c, argc, argv);
+	if (code == CLI_CONTINUE)
+		code = resolve(&c);
+	if (code == CLI_CONTINUE)
+		code = run(&c);
+	for (size_t i = 0; i < c.n_inputs; i++)
+		free(c.inputs[i].name);
+	free(c.inputs);
+	return cli_finish(&tool, code);
+}
