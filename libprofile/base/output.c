@@ -105,10 +105,11 @@ static enum prof_status send_compressed(struct output *out)
 
 enum prof_status output_close(struct output *out, struct prof_error *err)
 {
-	if (out->status == PROF_OK && out->gzip_level)
+	if (!out->is_closed && out->status == PROF_OK && out->gzip_level)
 		send_compressed(out);
-	else
+	else if (!out->is_closed)
 		send(out, out->buffer, buffered(out));
+	out->is_closed = true;
 	output_abandon(out);
 	if (out->status != PROF_OK && err)
 		*err = out->error;

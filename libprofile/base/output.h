@@ -20,6 +20,7 @@ struct output {
 	uint64_t flushed;       /* bytes before the buffer */
 	struct prof_sink sink;
 	uint32_t gzip_level;    /* 0: not compressed */
+	bool is_closed;
 	enum prof_status status;
 	struct prof_error error;
 	const struct prof_allocator *allocator;
@@ -29,7 +30,10 @@ struct output {
 void output_open(struct output *out, struct prof_sink sink,
                  uint32_t gzip_level, const struct prof_allocator *a);
 
-/* Hands the rest to the sink, frees the buffer, and tells how all went. */
+/*
+ * Hands the rest to the sink, frees the buffer, and tells how all went. Once
+ * more: only tells.
+ */
 enum prof_status output_close(struct output *out, struct prof_error *err);
 
 /* Hands over what there is so far, where it is not compressed. */

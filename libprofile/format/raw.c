@@ -24,16 +24,31 @@ static enum prof_status read_recording(struct format_reading *r,
 		raw_read_stream(r, to, err);
 }
 
+static enum prof_status write_profile(const struct prof_profile *p,
+                                      struct format_writing *w,
+                                      struct prof_error *err)
+{
+	struct prof_recorder to;
+	enum prof_status status = raw_record(&to, w, err);
+
+	if (status != PROF_OK)
+		return status;
+	status = raw_write_profile(p, &to, w, err);
+	raw_record_release(&to);
+	return status;
+}
+
 const struct format raw_format = {
 	.info = {
 		.name = "raw",
 		.about = "recording of a sampler, or Go's plain chunk words",
 		.suffixes = ".raw .words",
-		.can = PROF_CAN_READ | PROF_CAN_READ_RECORDING |
-			PROF_CAN_WRITE_RECORDING,
+		.can = PROF_CAN_READ | PROF_CAN_WRITE |
+			PROF_CAN_READ_RECORDING | PROF_CAN_WRITE_RECORDING,
 		.is_binary = true,
 	},
 	.probe = probe,
+	.write = write_profile,
 	.read_recording = read_recording,
 	.record = raw_record,
 };

@@ -70,6 +70,17 @@ enum prof_status raw_read_container(struct format_reading *r,
                                     struct prof_error *err);
 enum prof_status raw_record(struct prof_recorder *out, struct format_writing *w,
                             struct prof_error *err);
+/* Frees what raw_record() made, and leaves w to its owner. */
+void raw_record_release(struct prof_recorder *recorder);
+
+/*
+ * Tells a recorder a profile: as CPU words, or as counts of one column. What
+ * is left out is said in a note.
+ */
+enum prof_status raw_write_profile(const struct prof_profile *p,
+                                   const struct prof_recorder *to,
+                                   struct format_writing *w,
+                                   struct prof_error *err);
 
 /*
  * A side file of tags, one line for each record: "0x0", or a number, a tab

@@ -260,13 +260,21 @@ static enum prof_status write_end(void *ctx, int64_t duration_ns, uint64_t lost,
 	return status == PROF_OK ? output_close(&g->w->out, err) : status;
 }
 
+void raw_record_release(struct prof_recorder *recorder)
+{
+	struct container_writer *g = recorder->ctx;
+	struct format_writing *w = g->w;
+
+	vec_release(&g->content, &w->allocator);
+	mem_free(&w->allocator, g, sizeof(*g));
+}
+
 static void writer_free(void *ctx)
 {
 	struct container_writer *g = ctx;
 	struct format_writing *w = g->w;
 
-	vec_release(&g->content, &w->allocator);
-	mem_free(&w->allocator, g, sizeof(*g));
+	raw_record_release(&(struct prof_recorder){ .ctx = g });
 	writing_free(w);
 }
 
