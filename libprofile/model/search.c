@@ -46,67 +46,118 @@ static void mark_pairs(const struct prof_profile *p,
 /* Whether the varint that the byte at `at` belongs to is marked. */
 static bool is_marked_at(const unsigned char *at, const unsigned char *marks)
 {
+	/* Its bytes before `at`, 4 at most: those that go on. */
+	unsigned goes_on = at[-1] >> 7, n_before = goes_on;
 	uint32_t id;
 
-	while (at[-1] & 0x80)
-		at--;
-	varint_get_known(at, &id);
+	for (int i = 2; i <= 4; i++) {
+		goes_on &= at[-i] >> 7;
+		n_before += goes_on;
+	}
+	varint_get_known(at - n_before, &id);
 	return marks[id] != 0;
 }
 
-/* Of 8 bytes that end a pair each, the sum of their entries. */
-static unsigned sum_of_pairs(const unsigned char *at,
-                             const unsigned char *pairs)
+/*
+ * Of the 8 bytes at `at`, each the second of a pair: byte i of the result is
+ * the entry of pair i.
+ */
+static inline uint64_t look_up_8(const unsigned char *at,
+                                 const unsigned char *pairs)
+{
+	uint64_t hits = 0;
+
+	for (unsigned i = 0; i < 8; i++)
+		hits |= (uint64_t)pairs[pair_at(at + i)] << 8 * i;
+	return hits;
+}
+
+/* Whether any is set. */
+static inline unsigned has_any_of_8(const unsigned char *at,
+                                    const unsigned char *pairs)
 {
 	uint64_t word;
-	unsigned sum;
+	unsigned any = pairs[pair_at(at + 7)];
 
-	/* The pairs that end with the second byte and those behind it. */
-	memcpy(&word, at, sizeof(word));
+	memcpy(&word, at - 1, sizeof(word));
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 	word = __builtin_bswap64(word);
 #endif
-	sum = pairs[pair_at(at)];
 	for (unsigned shift = 0; shift < 56; shift += 8)
-		sum += pairs[word >> shift & 0xffff];
-	return sum;
+		any |= pairs[word >> shift & 0xffff];
+	return any;
 }
 
-static bool has_marked_in(const unsigned char *at, const unsigned char *end,
+/*
+ * The second byte of a marked location in [at, end), or the only one; end
+ * where none is. Up to BYTE_TABLE_BACK bytes behind end are looked at.
+ */
+static const unsigned char *find_marked(const unsigned char *at,
+                                        const unsigned char *end,
+                                        const unsigned char *marks,
+                                        const unsigned char *pairs)
+{
+	for (; at < end; at += 8) {
+		uint64_t hits;
+
+		unsigned any = 0;
+
+		while (end - at >= 16 && !((any = has_any_of_8(at, pairs)) |
+		                           has_any_of_8(at + 8, pairs)))
+			at += 16;
+		if (end - at >= 16)
+			at += any ? 0 : 8;
+		for (hits = look_up_8(at, pairs); hits; hits &= hits - 1) {
+			const unsigned char *hit =
+				at + (__builtin_ctzll(hits) >> 3);
+
+			if (is_marked_at(hit, marks))
+				return hit;
+		}
+	}
+	return end;
+}
+
+/*
+ * The table is searched as one string: what stands between two stacks is a
+ * zero, which no location is. After a hit, the rest of its stack is left out.
+ */
+static void find_in_table(const struct byte_table *t,
                           const unsigned char *marks,
-                          const unsigned char *pairs)
+                          const unsigned char *pairs, unsigned char *found)
 {
-	for (; at < end; at++)
-		if (pairs[pair_at(at)] && is_marked_at(at, marks))
-			return true;
-	return false;
+	const unsigned char *const bytes = t->bytes.data;
+	const uint32_t *const offsets = t->offsets.data;
+	const unsigned char *const end = bytes + t->bytes.n;
+	const unsigned char *at = bytes + BYTE_TABLE_FRONT;
+	uint32_t i = 0;
+
+	while ((at = find_marked(at, end, marks, pairs)) < end) {
+		while (bytes + offsets[i + 1] <= at)
+			i++;
+		found[i] = 1;
+		at = bytes + offsets[i + 1];
+	}
 }
 
-static bool has_marked(const unsigned char *at, const unsigned char *end,
-                       const unsigned char *marks, const unsigned char *pairs)
+static bool is_any_marked(const unsigned char *marks, size_t n)
 {
-	for (; end - at >= 8; at += 8)
-		if (sum_of_pairs(at, pairs) &&
-		    has_marked_in(at, at + 8, marks, pairs))
-			return true;
-	return has_marked_in(at, end, marks, pairs);
+	return n && (marks[0] || memcmp(marks, marks + 1, n - 1) != 0);
 }
 
 bool stacks_find_any(const struct prof_profile *p, const unsigned char *marks,
                      unsigned char *found)
 {
-	const uint32_t n = byte_table_n(&p->stacks);
-	unsigned char *pairs = mem_zeroed(&p->allocator, N_PAIRS, 1);
+	unsigned char *pairs;
 
+	memset(found, 0, byte_table_n(&p->stacks));
+	if (!is_any_marked(marks, p->locations.n))
+		return true;
+	pairs = mem_zeroed(&p->allocator, N_PAIRS, 1);
 	if (!pairs)
 		return false;
 	mark_pairs(p, marks, pairs);
-	for (uint32_t i = 0; i < n; i++) {
-		const struct prof_str s = byte_table_get(&p->stacks, i);
-		const unsigned char *at = (const unsigned char *)s.ptr;
-
-		found[i] = has_marked(at, at + s.len, marks, pairs);
-	}
+	find_in_table(&p->stacks, marks, pairs, found);
 	mem_free(&p->allocator, pairs, N_PAIRS);
 	return true;
 }
