@@ -87,6 +87,94 @@ PROF_API enum prof_status prof_merge(struct prof_profile **out,
                                      const struct prof_merge_options *options,
                                      struct prof_error *err);
 
+/* ---- Changes by name ---- */
+
+/*
+ * Each transform changes a profile in place. On failure the profile is as it
+ * was, unless that is said otherwise; PROF_NOMEM may come from all of them.
+ *
+ * Nothing is added up: samples that have become equal stay two until a
+ * profile is compacted or merged.
+ */
+struct prof_transform_info {
+	const char *name;     /* "focus" */
+	const char *argument; /* what it is called; NULL: there is none */
+	const char *about;    /* a phrase */
+};
+
+/* The transforms in the order of the list; NULL at its end. */
+PROF_API const struct prof_transform_info *prof_transform_info(size_t i);
+
+/*
+ * Does the named transform; '_' in a name is as good as '-'. arg is text in
+ * its own syntax, NULL where it takes none. What the typed function below
+ * returns; PROF_INVALID where there is no such transform, or for an argument
+ * that is wrong.
+ */
+PROF_API enum prof_status prof_transform(struct prof_profile *p,
+                                         const char *name, const char *arg,
+                                         struct prof_error *err);
+
+/*
+ * Expressions have the syntax of Perl, of which RE2's (google/pprof's) is a
+ * part. They are unanchored and case-sensitive, and an empty one changes
+ * nothing. PROF_INVALID: it is none, the message tells the column.
+ * PROF_LIMIT: it takes too long on some name; the profile is as it was.
+ *
+ * What is matched, where nothing else is said: a frame by the name of its
+ * function, the name of its file, or the file of its mapping.
+ */
+
+/* Keeps the samples with a frame that matches. */
+PROF_API enum prof_status prof_focus(struct prof_profile *p, const char *regex,
+                                     struct prof_error *err);
+
+/* Drops the samples with a frame that matches. */
+PROF_API enum prof_status prof_ignore(struct prof_profile *p,
+                                      const char *regex,
+                                      struct prof_error *err);
+
+/*
+ * Takes out the frames that match, and samples of which nothing is left.
+ * Samples that had no stack before stay.
+ */
+PROF_API enum prof_status prof_hide(struct prof_profile *p, const char *regex,
+                                    struct prof_error *err);
+
+/*
+ * Takes out the frames that do not match, and samples of which nothing is
+ * left. Where there is no symbol, the file of the mapping decides.
+ */
+PROF_API enum prof_status prof_show(struct prof_profile *p, const char *regex,
+                                    struct prof_error *err);
+
+/*
+ * Cuts stacks above the match that is nearest to the root, which stays; drops
+ * samples without a match.
+ */
+PROF_API enum prof_status prof_show_from(struct prof_profile *p,
+                                         const char *regex,
+                                         struct prof_error *err);
+
+/*
+ * Takes out all frames below (called by) the match that is nearest to the
+ * leaf, which stays. Only names of functions count, without arguments.
+ */
+PROF_API enum prof_status prof_prune_from(struct prof_profile *p,
+                                          const char *regex,
+                                          struct prof_error *err);
+
+/*
+ * Takes out the match that is nearest to the root, and all below it; but
+ * never before the first frame (from the root) that does not match. Here the
+ * whole name of the function must match, without arguments; what keep_regex
+ * (may be NULL) matches stays. Source: google/pprof, RemoveUninteresting.
+ */
+PROF_API enum prof_status prof_drop_frames(struct prof_profile *p,
+                                           const char *regex,
+                                           const char *keep_regex,
+                                           struct prof_error *err);
+
 #ifdef __cplusplus
 }
 #endif

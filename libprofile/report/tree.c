@@ -97,6 +97,8 @@ static enum prof_status write_tree(struct reporting *r, struct prof_error *err)
 		status = trimmed_init(&t, r, err);
 	if (status == PROF_OK)
 		status = write_matching(r, &t, re, err);
+	if (status == PROF_OK && re != NULL)
+		status = regex_status(re, err);
 	trimmed_release(&t);
 	regex_free(re);
 	return status;
