@@ -38,7 +38,7 @@ static void compute(void *unused)
 	(void)unused;
 	while (clock() < end)
 		for (i = 1; i < 10000; i++)
-			sum += 1.0 / i;
+			sum = sum + 1.0 / i;
 }
 
 static int fail(const struct prof_error *err)

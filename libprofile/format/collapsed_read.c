@@ -291,10 +291,11 @@ static const unsigned char *frame_end(const struct reader *c,
 static struct prof_str frame_name(struct reader *c, const unsigned char *text,
                                   size_t n)
 {
-	unsigned char *const to = c->unescaped.data + c->unescaped.n;
+	unsigned char *to;
 
 	if (!c->r->options->escape || !memchr(text, '\\', n))
 		return (struct prof_str){ (const char *)text, n };
+	to = c->unescaped.data + c->unescaped.n;
 	n = unescape(to, text, n);
 	c->unescaped.n += n;
 	return (struct prof_str){ (const char *)to, n };

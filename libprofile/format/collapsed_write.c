@@ -843,9 +843,8 @@ enum prof_status collapsed_write(const struct prof_profile *p,
 	enum prof_status status;
 
 	c.texts = (struct interner){ &c.text_bytes, .seed = hash_seed() };
-	if (!byte_table_begin(&c.text_bytes, c.a))
-		return error_nomem(err);
-	status = choose_columns(&c);
+	status = byte_table_begin(&c.text_bytes, c.a) ? choose_columns(&c) :
+		error_nomem(err);
 	if (status == PROF_OK)
 		status = sum_samples(&c);
 	if (status == PROF_OK)

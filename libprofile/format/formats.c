@@ -183,6 +183,18 @@ static enum prof_status note_cut(struct reading *g, struct prof_error *err)
 	                    at, dropped);
 }
 
+/* Where no more bytes could be had, that is why a format found them short. */
+static enum prof_status prefer_input_error(const struct reading *g,
+                                           enum prof_status status,
+                                           struct prof_error *err)
+{
+	if (g->in.status == PROF_OK || status == PROF_NOMEM)
+		return status;
+	if (err)
+		*err = g->in.error;
+	return g->in.status;
+}
+
 /* A recording becomes a profile on its way. */
 static enum prof_status read_folded(struct reading *g, struct prof_builder *b,
                                     struct prof_error *err)
@@ -225,11 +237,7 @@ static enum prof_status read_profile(struct reading *g,
 		g->format->read(&g->r, b, err);
 	if (status == PROF_OK)
 		status = note_cut(g, err);
-	if (status == PROF_OK && g->in.status != PROF_OK) {
-		status = g->in.status;
-		if (err)
-			*err = g->in.error;
-	}
+	status = prefer_input_error(g, status, err);
 	if (status != PROF_OK) {
 		prof_builder_free(b);
 		return status;
@@ -281,6 +289,7 @@ enum prof_status prof_read_recording(const struct prof_recorder *recorder,
 		status = g.format->read_recording(&g.r, recorder, err);
 	if (status == PROF_OK)
 		status = note_cut(&g, err);
+	status = prefer_input_error(&g, status, err);
 	status = explain_nomem(&g, status, err);
 	reading_close(&g);
 	return status;

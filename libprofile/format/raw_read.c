@@ -371,11 +371,36 @@ static enum prof_status bad_section(struct container_reader *g,
 	                    " is damaged (%s) and was left out", name, at, what);
 }
 
+/* Takes what is left of the input; how many bytes it was. */
+static uint64_t drop_rest(struct container_reader *g)
+{
+	uint64_t dropped = 0;
+
+	while (input_need(g->in, 1)) {
+		dropped += (uint64_t)(g->in->end - g->in->p);
+		g->in->p = g->in->end;
+	}
+	return dropped;
+}
+
+/* Nothing comes after the end: another recording, say, is not read. */
+static enum prof_status note_rest(struct container_reader *g)
+{
+	const uint64_t at = input_offset(g->in);
+	const uint64_t dropped = drop_rest(g);
+
+	return dropped == 0 ? PROF_OK :
+		reading_note(g->r, PROF_CORRUPT, g->err,
+		             "the recording ends at byte %" PRIu64 ": the "
+		             "%" PRIu64 " bytes behind it were not read", at,
+		             dropped);
+}
+
 /* The recording stops before its end: what is whole was told. */
 static enum prof_status cut(struct container_reader *g)
 {
 	const uint64_t at = input_offset(g->in);
-	uint64_t dropped = 0;
+	uint64_t dropped;
 
 	if (g->in->status != PROF_OK) {
 		if (g->err)
@@ -385,10 +410,7 @@ static enum prof_status cut(struct container_reader *g)
 	if (g->has_bad_size && !g->r->options->salvage)
 		return error_at(g->err, PROF_CORRUPT, at,
 		                "the size of a section is damaged");
-	while (input_need(g->in, 1)) {
-		dropped += (uint64_t)(g->in->end - g->in->p);
-		g->in->p = g->in->end;
-	}
+	dropped = drop_rest(g);
 	return reading_note(g->r, PROF_TRUNCATED, g->err,
 	                    "the recording was cut at byte %" PRIu64 ": the "
 	                    "%" PRIu64 " bytes behind its last whole section "
@@ -473,6 +495,8 @@ static enum prof_status read_sections(struct container_reader *g)
 		if (status == PROF_OK && g->has_header)
 			status = g->to->end(g->to->ctx, 0, 0, g->err);
 	}
+	if (status == PROF_OK && g->has_ended)
+		status = note_rest(g);
 	if (status == PROF_OK && !g->has_header)
 		status = error_at(g->err, PROF_TRUNCATED,
 		                  sizeof(struct raw_head),

@@ -159,31 +159,32 @@ static const char *unit_name(struct prof_str unit)
 static bool put_samples(struct speedscope *s, size_t column, uint64_t *sum)
 {
 	const struct prof_profile *p = s->p;
-	const int64_t *value = p->values.data + column;
+	const size_t n_types = p->sample_types.n;
 	bool is_first = true;
 
 	output_text(s->out, "\"samples\":[\n");
-	for (size_t i = 0; i < p->samples.n;
-	     i++, value += p->sample_types.n) {
-		s->n_negative += *value < 0;
-		if (*value <= 0)
+	for (size_t i = 0; i < p->samples.n; i++) {
+		const int64_t value = p->values.data[i * n_types + column];
+
+		s->n_negative += value < 0;
+		if (value <= 0)
 			continue;
 		output_text(s->out, is_first ? "" : ",\n");
 		is_first = false;
-		*sum += (uint64_t)*value;
+		*sum += (uint64_t)value;
 		if (!put_stack(s, p->samples.data[i].stack))
 			return false;
 	}
 	output_text(s->out, "],\n\"weights\":[");
 	is_first = true;
-	value = p->values.data + column;
-	for (size_t i = 0; i < p->samples.n;
-	     i++, value += p->sample_types.n) {
-		if (*value <= 0)
+	for (size_t i = 0; i < p->samples.n; i++) {
+		const int64_t value = p->values.data[i * n_types + column];
+
+		if (value <= 0)
 			continue;
 		output_text(s->out, is_first ? "" : ",");
 		is_first = false;
-		output_i64(s->out, *value);
+		output_i64(s->out, value);
 	}
 	output_char(s->out, ']');
 	return true;

@@ -52,7 +52,7 @@ static void put_time(const struct header *h, int64_t time_ns)
 		return;
 	hour = tm.tm_hour % 12 == 0 ? 12 : tm.tm_hour % 12;
 	put_line(h, "Time: %.3s %d, %d at %d:%02d%s (%s)",
-	         "JanFebMarAprMayJunJulAugSepOctNovDec" + 3 * tm.tm_mon,
+	         &"JanFebMarAprMayJunJulAugSepOctNovDec"[3 * tm.tm_mon],
 	         tm.tm_mday, tm.tm_year + 1900, hour, tm.tm_min,
 	         tm.tm_hour < 12 ? "am" : "pm", tm.tm_zone);
 }

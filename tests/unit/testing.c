@@ -8,6 +8,13 @@
 #include <string.h>
 #include <sys/stat.h>
 
+/* Unlike ck_assert it can be used before the tests run. */
+#define require(condition, ...)                                               \
+	do {                                                                  \
+		if (!(condition))                                             \
+			ck_abort_msg(__VA_ARGS__);                            \
+	} while (0)
+
 /* ---- Files ---- */
 
 struct bytes bytes_of_file(const char *path)
@@ -16,13 +23,12 @@ struct bytes bytes_of_file(const char *path)
 	struct bytes b = { 0 };
 	struct stat st;
 
-	ck_assert_msg(f != NULL, "%s: %s", path, strerror(errno));
-	ck_assert_int_eq(fstat(fileno(f), &st), 0);
+	require(f != NULL, "%s: %s", path, strerror(errno));
+	require(fstat(fileno(f), &st) == 0, "%s", path);
 	b.size = (size_t)st.st_size;
 	/* A piece of its own size: reading beyond it is found out. */
 	b.data = malloc(b.size ? b.size : 1);
-	ck_assert_ptr_nonnull(b.data);
-	ck_assert_uint_eq(fread(b.data, 1, b.size, f), b.size);
+	require(b.data && fread(b.data, 1, b.size, f) == b.size, "%s", path);
 	fclose(f);
 	return b;
 }
@@ -48,7 +54,7 @@ bool for_each_file(const char *folder, each_file *each, void *ctx)
 		if (entries[i]->d_name[0] != '.') {
 			snprintf(path, sizeof(path), "%s/%s", folder,
 			         entries[i]->d_name);
-			ck_assert_int_eq(stat(path, &st), 0);
+			require(stat(path, &st) == 0, "%s", path);
 			if (S_ISDIR(st.st_mode))
 				for_each_file(path, each, ctx);
 			else
@@ -122,7 +128,7 @@ static void *resize_failing(void *ctx, void *ptr, size_t old_size,
 	if (is_to_fail(f) || new_size > SIZE_MAX / 2)
 		return NULL;
 	piece = realloc(piece, head + new_size);
-	ck_assert_ptr_nonnull(piece);
+	require(piece != NULL, "out of memory");
 	memcpy(piece, &new_size, sizeof(new_size));
 	f->n_bytes = f->n_bytes - known + new_size;
 	if (f->n_bytes > f->max_bytes)
@@ -164,10 +170,9 @@ struct prof_profile *read_profile(struct bytes in,
 	const enum prof_status status =
 		prof_read_mem(&p, in.data, in.size, options, &err);
 
-	ck_assert_msg(status == PROF_OK, "%s: %s at %llu",
+	require(status == PROF_OK, "%s: %s at %llu",
 	              prof_status_string(status), err.message,
 	              (unsigned long long)err.offset);
-	ck_assert_ptr_nonnull(p);
 	return p;
 }
 
@@ -181,7 +186,7 @@ struct prof_profile *read_profile_file(const char *path,
 		prof_read_mem(&p, in.data, in.size, options, &err);
 
 	free(in.data);
-	ck_assert_msg(status == PROF_OK, "%s: %s", path, err.message);
+	require(status == PROF_OK, "%s: %s", path, err.message);
 	return p;
 }
 
@@ -193,7 +198,7 @@ struct bytes write_profile(const struct prof_profile *p, const char *format,
 	const enum prof_status status = prof_write(
 		p, format, prof_sink_buffer(&buffer), options, &err);
 
-	ck_assert_msg(status == PROF_OK, "%s: %s", format, err.message);
+	require(status == PROF_OK, "%s: %s", format, err.message);
 	return (struct bytes){ buffer.data, buffer.size };
 }
 
