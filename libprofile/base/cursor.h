@@ -74,11 +74,12 @@ static inline uint8_t cursor_u8(struct cursor *c)
 static inline uint16_t cursor_u16(struct cursor *c)
 {
 	const unsigned char *p = cursor_bytes(c, 2);
+	uint16_t n;
 
 	if (!p)
 		return 0;
-	return c->is_big ? (uint16_t)(p[0] << 8 | p[1])
-	                 : (uint16_t)(p[1] << 8 | p[0]);
+	n = (uint16_t)((unsigned)p[1] << 8 | p[0]);
+	return c->is_big ? __builtin_bswap16(n) : n;
 }
 
 static inline uint32_t cursor_u32(struct cursor *c)
