@@ -103,11 +103,18 @@ static const char *skip_operator(const char *p, const char *end)
 	return p;
 }
 
-/* The bracket that closes the one at p; NULL: none. */
-static const char *closing(const char *p, const char *end)
+/*
+ * The bracket that closes the one at p; NULL: none. Each that is left open
+ * costs a walk to the end, so after some of them no more is looked for.
+ */
+#define MAX_OPEN 16
+
+static const char *closing(const char *p, const char *end, unsigned *n_open)
 {
 	int depth = 0;
 
+	if (*n_open >= MAX_OPEN)
+		return NULL;
 	for (; p < end; p++) {
 		if (*p == '(' || *p == '<' || *p == '[' || *p == '{')
 			depth++;
@@ -118,6 +125,7 @@ static const char *closing(const char *p, const char *end)
 		if (depth == 0)
 			return p;
 	}
+	++*n_open;
 	return NULL;
 }
 
@@ -136,6 +144,7 @@ static void strip(struct demangler *d, bool templates)
 {
 	const char *begin = d->text.data, *p = begin, *end = begin + d->text.n;
 	char *to = d->text.data;
+	unsigned n_open = 0;
 
 	while (p < end) {
 		const char *next = p + 1, *close = NULL;
@@ -148,13 +157,13 @@ static void strip(struct demangler *d, bool templates)
 		if (has_prefix(p, end, "operator") &&
 		    (p == begin || !is_name_char(p[-1])))
 			next = skip_operator(p + strlen("operator"), end);
-		else if (*p == '{' && (close = closing(p, end)) != NULL)
+		else if (*p == '{' && (close = closing(p, end, &n_open)) != NULL)
 			next = close + 1;
-		else if (*p == '(' && (close = closing(p, end)) != NULL) {
+		else if (*p == '(' && (close = closing(p, end, &n_open)) != NULL) {
 			keep = opens_name(p, end);
 			next = close + 1;
 		} else if (*p == '<' && p > begin && !templates &&
-		           (close = closing(p, end)) != NULL) {
+		           (close = closing(p, end, &n_open)) != NULL) {
 			/* <T as Trait>::f of Rust begins a name. */
 			keep = !is_name_char(p[-1]) && p[-1] != '>' &&
 			       p[-1] != ':' && p[-1] != ')' && p[-1] != ' ';

@@ -175,12 +175,19 @@ enum dwarf_shape {
 	DWARF_UNKNOWN
 };
 
+/* What an attribute of an entry is wanted for. */
+enum dwarf_use {
+	DWARF_USE_NONE,
+	DWARF_USE_PLACE, /* where code is, and from where it was called */
+	DWARF_USE_NAME   /* what it is called, or who knows that */
+};
+
 /* An attribute of an abbreviation. */
 struct dwarf_attribute {
 	uint16_t name, form;
 	uint8_t shape;    /* of the form, in the units it was compiled for */
 	uint8_t size;     /* of a DWARF_FIXED one */
-	bool is_of_place; /* says where code is, or from where it was called */
+	uint8_t use;      /* enum dwarf_use */
 	int64_t implicit; /* the value of DWARF_FORM_IMPLICIT_CONST */
 };
 
@@ -206,6 +213,32 @@ void dwarf_attribute_shape(struct dwarf_attribute *a,
 struct dwarf_value dwarf_read_value(struct cursor *c,
                                     const struct dwarf_unit *u,
                                     const struct dwarf_attribute *a);
+
+/* The same for an entry's attributes: most are of a fixed size. */
+static inline struct dwarf_value dwarf_read(struct cursor *c,
+                                            const struct dwarf_unit *u,
+                                            const struct dwarf_attribute *a)
+{
+	struct dwarf_value v = { a->form, 0, NULL };
+
+	if (a->shape != DWARF_FIXED || a->size == 0 || a->size == 16)
+		return dwarf_read_value(c, u, a);
+	v.n = cursor_uint(c, a->size);
+	return v;
+}
+
+/* Steps over the value of an attribute whose shape is set. */
+void dwarf_skip_value(struct cursor *c, const struct dwarf_unit *u,
+                      uint32_t shape);
+
+static inline void dwarf_skip(struct cursor *c, const struct dwarf_unit *u,
+                              const struct dwarf_attribute *a)
+{
+	if (a->shape == DWARF_FIXED)
+		cursor_skip(c, a->size);
+	else
+		dwarf_skip_value(c, u, a->shape);
+}
 
 /* What a value means. NULL and DWARF_NONE: absent, or outside its section. */
 const char *dwarf_text(const struct dwarf_unit *u, const struct dwarf_value *v);

@@ -38,11 +38,26 @@ static bool add_step(struct dwarf_abbrevs *t, const struct dwarf_attribute *a)
 	return true;
 }
 
-static bool is_of_place(uint16_t name)
+static enum dwarf_use use_of(uint16_t name)
 {
-	return name == DWARF_AT_LOW_PC || name == DWARF_AT_HIGH_PC ||
-	       name == DWARF_AT_RANGES || name == DWARF_AT_CALL_FILE ||
-	       name == DWARF_AT_CALL_LINE || name == DWARF_AT_CALL_COLUMN;
+	switch (name) {
+	case DWARF_AT_LOW_PC:
+	case DWARF_AT_HIGH_PC:
+	case DWARF_AT_RANGES:
+	case DWARF_AT_CALL_FILE:
+	case DWARF_AT_CALL_LINE:
+	case DWARF_AT_CALL_COLUMN:
+		return DWARF_USE_PLACE;
+	case DWARF_AT_NAME:
+	case DWARF_AT_LINKAGE_NAME:
+	case DWARF_AT_MIPS_LINKAGE_NAME:
+	case DWARF_AT_DECL_LINE:
+	case DWARF_AT_ABSTRACT_ORIGIN:
+	case DWARF_AT_SPECIFICATION:
+		return DWARF_USE_NAME;
+	default:
+		return DWARF_USE_NONE;
+	}
 }
 
 /* Reads an abbreviation behind its code. */
@@ -71,7 +86,7 @@ static bool read_abbrev(struct dwarf_abbrevs *t, struct cursor *c,
 		if (a.form == DWARF_FORM_IMPLICIT_CONST)
 			a.implicit = cursor_sleb(c);
 		dwarf_attribute_shape(&a, u);
-		a.is_of_place = is_of_place(a.name);
+		a.use = (uint8_t)use_of(a.name);
 		has_place |= a.name == DWARF_AT_LOW_PC ||
 		             a.name == DWARF_AT_RANGES;
 		if (!add_attribute(t, &a) || !add_step(t, &a))

@@ -157,6 +157,41 @@ struct dwarf_value dwarf_read_value(struct cursor *c,
 	return v;
 }
 
+void dwarf_skip_value(struct cursor *c, const struct dwarf_unit *u,
+                      uint32_t shape)
+{
+	static const struct dwarf_attribute nested = {
+		.form = DWARF_FORM_INDIRECT, .shape = DWARF_NESTED
+	};
+
+	switch (shape) {
+	case DWARF_LEB:
+		while (c->p < c->end && *c->p++ >= 0x80)
+			;
+		break;
+	case DWARF_TEXT:
+		(void)cursor_string(c);
+		break;
+	case DWARF_SIZED_LEB:
+		cursor_skip(c, cursor_uleb(c));
+		break;
+	case DWARF_SIZED_1:
+		cursor_skip(c, cursor_u8(c));
+		break;
+	case DWARF_SIZED_2:
+		cursor_skip(c, cursor_u16(c));
+		break;
+	case DWARF_SIZED_4:
+		cursor_skip(c, cursor_u32(c));
+		break;
+	case DWARF_NESTED:
+		(void)dwarf_read_value(c, u, &nested);
+		break;
+	default:
+		cursor_fail(c);
+	}
+}
+
 /* ---- Strings ---- */
 
 static const char *text_at(struct span section, uint64_t offset)

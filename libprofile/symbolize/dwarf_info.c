@@ -194,42 +194,6 @@ static bool hit_entry(struct scan *s, const struct code_entry *e)
 	return hit_range(s, &e->place, &row, begin, end);
 }
 
-/* Steps over what varies in size. */
-static void step_varying(struct cursor *c, const struct dwarf_unit *u,
-                         uint32_t shape)
-{
-	static const struct dwarf_attribute nested = {
-		.form = DWARF_FORM_INDIRECT, .shape = DWARF_NESTED
-	};
-
-	switch (shape) {
-	case DWARF_LEB:
-		while (c->p < c->end && *c->p++ >= 0x80)
-			;
-		break;
-	case DWARF_TEXT:
-		(void)cursor_string(c);
-		break;
-	case DWARF_SIZED_LEB:
-		cursor_skip(c, cursor_uleb(c));
-		break;
-	case DWARF_SIZED_1:
-		cursor_skip(c, cursor_u8(c));
-		break;
-	case DWARF_SIZED_2:
-		cursor_skip(c, cursor_u16(c));
-		break;
-	case DWARF_SIZED_4:
-		cursor_skip(c, cursor_u32(c));
-		break;
-	case DWARF_NESTED:
-		(void)dwarf_read_value(c, u, &nested);
-		break;
-	default:
-		cursor_fail(c);
-	}
-}
-
 /* Decodes an entry that is code; c stands behind its code. */
 static bool read_code_entry(struct scan *s, const struct dwarf_abbrev *a,
                             struct cursor *c, uint64_t entry, uint32_t depth)
@@ -241,13 +205,11 @@ static bool read_code_entry(struct scan *s, const struct dwarf_abbrev *a,
 		                           .depth = depth } };
 
 	for (; at < end; at++) {
-		if (at->is_of_place)
+		if (at->use == DWARF_USE_PLACE)
 			take_attribute(&e, at->name,
-			               dwarf_read_value(c, s->unit, at));
-		else if (at->shape == DWARF_FIXED)
-			cursor_skip(c, at->size);
+			               dwarf_read(c, s->unit, at));
 		else
-			step_varying(c, s->unit, at->shape);
+			dwarf_skip(c, s->unit, at);
 	}
 	return !c->has_failed && hit_entry(s, &e);
 }
@@ -265,7 +227,7 @@ static inline void step_over(const struct scan *s, const struct dwarf_abbrev *a,
 		c->p += step->size;
 		if (step->then == DWARF_FIXED)
 			return;
-		step_varying(c, s->unit, step->then);
+		dwarf_skip_value(c, s->unit, step->then);
 	}
 }
 
@@ -324,8 +286,13 @@ static bool read_names(struct name_search *n)
 	for (uint32_t i = 0; a && i < a->n_attributes; i++) {
 		const struct dwarf_attribute *at =
 			&t->attributes.data[a->first_attribute + i];
-		struct dwarf_value v = dwarf_read_value(&c, u, at);
+		struct dwarf_value v;
 
+		if (at->use != DWARF_USE_NAME) {
+			dwarf_skip(&c, u, at);
+			continue;
+		}
+		v = dwarf_read(&c, u, at);
 		if (at->name == DWARF_AT_NAME && !n->found.name)
 			n->found.name = dwarf_text(u, &v);
 		else if ((at->name == DWARF_AT_LINKAGE_NAME ||

@@ -98,6 +98,24 @@ START_TEST(growth_is_bounded)
 }
 END_TEST
 
+/* Half a million brackets that nobody closes: found by fuzzing. */
+START_TEST(open_brackets_are_linear)
+{
+	enum { SIZE = 500000 };
+	char *name = malloc(SIZE);
+	struct demangler d;
+	struct prof_str got;
+
+	ck_assert_ptr_nonnull(name);
+	memset(name, '<', SIZE);
+	demangle_init(&d, PROF_DEMANGLE_DEFAULT);
+	got = demangle(&d, (struct prof_str){ name, SIZE });
+	ck_assert_uint_eq(got.len, SIZE);
+	demangle_release(&d);
+	free(name);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("demangle");
@@ -105,6 +123,7 @@ int main(void)
 
 	tcase_add_loop_test(tc, modes, 0, N_ELEMENTS(cases));
 	tcase_add_test(tc, growth_is_bounded);
+	tcase_add_test(tc, open_brackets_are_linear);
 	suite_add_tcase(suite, tc);
 	return run_suite(suite);
 }
