@@ -52,7 +52,7 @@ struct report {
 extern const struct report top_report, text_report, tree_report, peek_report,
 	traces_report, tags_report, comments_report, dot_report,
 	callgrind_report, html_report, svg_report, flame_report, json_report,
-	info_report;
+	info_report, list_report;
 
 /* ---- Options ---- */
 
