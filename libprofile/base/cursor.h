@@ -76,8 +76,8 @@ static inline uint16_t cursor_u16(struct cursor *c)
 
 	if (!p)
 		return 0;
-	return c->is_big ? (uint16_t)(p[0] << 8 | p[1])
-	                 : (uint16_t)(p[1] << 8 | p[0]);
+	return (uint16_t)(c->is_big ? p[0] << 8 | p[1]
+	                            : p[1] << 8 | p[0]);
 }
 
 static inline uint32_t cursor_u32(struct cursor *c)
