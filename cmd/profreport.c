@@ -372,7 +372,8 @@ static char *gnu_word(const char *arg, const char **symbol)
 	const char *flag = NULL;
 	char *word;
 
-	if (is_report(name, n)) {
+	/* json is both, and an option where it looks like one. */
+	if (is_report(name, n) && strcmp(name, "json") != 0) {
 		*symbol = value;
 		return join("", name, n);
 	}
