@@ -252,7 +252,7 @@ static const struct cli_option output_options[] = {
 	{ .name = "output", .arg = "FILE", .letter = 'o', .type = CLI_FILE,
 	  FIELD(output_name), .help = "write to FILE (standard output)" },
 	{ .name = "json", .type = CLI_FLAG, FIELD(is_json),
-	  .help = "top, tree, diff: as JSON" },
+	  .help = "top, tree, tags, info, diff: as JSON" },
 	{ .name = "compact-labels", .type = CLI_FLAG, OPTION(short_header),
 	  .help = "top, tree: leave out file, time and duration" },
 	{ .name = "title", .arg = "TEXT", .type = CLI_TEXT, OPTION(title),
@@ -372,7 +372,8 @@ static char *gnu_word(const char *arg, const char **symbol)
 	const char *flag = NULL;
 	char *word;
 
-	if (is_report(name, n)) {
+	/* json is both, and an option where it looks like one. */
+	if (is_report(name, n) && strcmp(name, "json") != 0) {
 		*symbol = value;
 		return join("", name, n);
 	}
@@ -641,6 +642,7 @@ static int run(struct profreport *c)
 
 	c->options.granularity = (enum prof_granularity)c->granularity;
 	c->options.order = (enum prof_order)c->order;
+	c->options.json = c->is_json;
 	progress_start(&c->progress, c->settings.progress);
 	c->on_input = c->on_output = (struct teller){
 		.tool = &tool, .settings = &c->settings,

@@ -70,42 +70,39 @@ static inline uint8_t cursor_u8(struct cursor *c)
 	return 0;
 }
 
-/* Written out so that compilers see one load, and a swap. */
 static inline uint16_t cursor_u16(struct cursor *c)
 {
 	const unsigned char *p = cursor_bytes(c, 2);
-	uint16_t n;
 
 	if (!p)
 		return 0;
-	n = (uint16_t)((unsigned)p[1] << 8 | p[0]);
-	return c->is_big ? __builtin_bswap16(n) : n;
+	return (uint16_t)(c->is_big ? p[0] << 8 | p[1]
+	                            : p[1] << 8 | p[0]);
 }
 
 static inline uint32_t cursor_u32(struct cursor *c)
 {
 	const unsigned char *p = cursor_bytes(c, 4);
-	uint32_t n;
 
 	if (!p)
 		return 0;
-	n = (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 |
-	    p[0];
-	return c->is_big ? __builtin_bswap32(n) : n;
+	return c->is_big ? (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
+	                           (uint32_t)p[2] << 8 | p[3]
+	                 : (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 |
+	                           (uint32_t)p[1] << 8 | p[0];
 }
 
 static inline uint64_t cursor_u64(struct cursor *c)
 {
-	const unsigned char *p = cursor_bytes(c, 8);
-	uint64_t n;
+	uint64_t a, b;
 
-	if (!p)
+	if (cursor_left(c) < 8) {
+		cursor_fail(c);
 		return 0;
-	n = (uint64_t)p[7] << 56 | (uint64_t)p[6] << 48 |
-	    (uint64_t)p[5] << 40 | (uint64_t)p[4] << 32 |
-	    (uint64_t)p[3] << 24 | (uint64_t)p[2] << 16 |
-	    (uint64_t)p[1] << 8 | p[0];
-	return c->is_big ? __builtin_bswap64(n) : n;
+	}
+	a = cursor_u32(c);
+	b = cursor_u32(c);
+	return c->is_big ? a << 32 | b : b << 32 | a;
 }
 
 /* A number of 1, 2, 3, 4 or 8 bytes; any other size fails. */

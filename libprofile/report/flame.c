@@ -225,6 +225,7 @@ static bool flame_init(struct flame *f)
 		parts |= FRAME_INLINED;
 	f->width = r->o.width != 0 ? r->o.width : DEFAULT_WIDTH;
 	f->width = f->width > MAX_WIDTH ? MAX_WIDTH : f->width;
+	f->width -= !r->o.color; /* for the '|' at the end */
 	if (!stack_tree_init(&f->tree, r, parts))
 		return false;
 	n = f->tree.nodes.n + 1;

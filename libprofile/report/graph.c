@@ -155,6 +155,12 @@ static bool step_location(struct graph *g, struct graph_path *path,
 
 	if (!vec_reserve(&path->steps, end - begin, g->allocator))
 		return false;
+	if (path->keep == NULL && !g->o.is_tree && end - begin == 1) {
+		vec_put(&path->steps,
+		        (struct graph_step){ g->frames.lines.data[begin],
+		                             false, false });
+		return true;
+	}
 	for (uint32_t i = end; i-- > begin;) {
 		uint32_t node = g->frames.lines.data[i];
 
@@ -434,9 +440,6 @@ bool graph_link(struct graph *g)
 	    !vec_reserve(&g->in_edges, n_edges, a) ||
 	    !vec_reserve(&g->out_edges, n_edges, a))
 		return false;
-	if (n_edges > 1)
-		qsort_r(g->edges.data, n_edges, sizeof(*g->edges.data),
-		        compare_edges, g);
 	memset(g->in_first.data, 0, (n + 1) * sizeof(uint32_t));
 	memset(g->out_first.data, 0, (n + 1) * sizeof(uint32_t));
 	for (size_t i = 0; i < n_edges; i++) {
@@ -456,6 +459,14 @@ bool graph_link(struct graph *g)
 	g->in_first.n = g->out_first.n = n + 1;
 	g->in_edges.n = g->out_edges.n = n_edges;
 	return true;
+}
+
+bool graph_sort_edges(struct graph *g)
+{
+	if (g->edges.n > 1)
+		qsort_r(g->edges.data, g->edges.n, sizeof(*g->edges.data),
+		        compare_edges, g);
+	return graph_link(g);
 }
 
 /*
@@ -633,6 +644,8 @@ bool graph_sort(struct graph *g, enum graph_order order)
 {
 	VEC(struct order_key) keys = { 0 };
 
+	if (order == GRAPH_BY_ENTROPY && !graph_sort_edges(g))
+		return false;
 	if (!vec_reserve(&keys, g->shown.n, g->allocator))
 		return false;
 	for (size_t i = 0; i < g->shown.n; i++)

@@ -68,7 +68,7 @@ struct graph {
 	VEC(struct graph_node) nodes;
 	VEC(struct graph_edge) edges;
 	VEC(uint32_t) shown;       /* nodes that are in the graph, in order */
-	/* The edges of nodes, heaviest first: see graph_in(), graph_out(). */
+	/* The edges of nodes, in the order of edges: see graph_in(). */
 	VEC(uint32_t) in_first, in_edges, out_first, out_edges;
 	VEC(struct graph_tag) tags; /* by node */
 	struct byte_table tag_texts;
@@ -102,16 +102,20 @@ void graph_release(struct graph *g);
  */
 bool graph_build(struct graph *g, const bool *keep);
 
-/* Sorts edges by weight and lists those of each node. Any change of the
-   edges or of their weights needs it again. */
+/* Lists the edges of each node, in the order of edges; any change of them
+   needs it again. */
 bool graph_link(struct graph *g);
+
+/* Sorts edges by weight, heaviest first, and links. */
+bool graph_sort_edges(struct graph *g);
 
 struct edge_list graph_in(const struct graph *g, uint32_t node);
 struct edge_list graph_out(const struct graph *g, uint32_t node);
 
 enum graph_order { GRAPH_BY_FLAT, GRAPH_BY_CUM, GRAPH_BY_ENTROPY };
 
-/* Sorts the nodes shown. Needs graph_link() for entropy. */
+/* Sorts the nodes shown. For entropy, edges are sorted first, so that sums
+   of fractions are the same each time. */
 bool graph_sort(struct graph *g, enum graph_order order);
 
 /* Drops edges i for which !keep[i], and links. */

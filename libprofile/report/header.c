@@ -42,6 +42,7 @@ static int str_width(struct prof_str s)
 
 static void put_time(const struct header *h, int64_t time_ns)
 {
+	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 	time_t seconds = (time_t)(time_ns / 1000000000);
 	struct tm tm;
 	int hour;
@@ -52,7 +53,7 @@ static void put_time(const struct header *h, int64_t time_ns)
 		return;
 	hour = tm.tm_hour % 12 == 0 ? 12 : tm.tm_hour % 12;
 	put_line(h, "Time: %.3s %d, %d at %d:%02d%s (%s)",
-	         &"JanFebMarAprMayJunJulAugSepOctNovDec"[3 * tm.tm_mon],
+	         &months[3 * tm.tm_mon],
 	         tm.tm_mday, tm.tm_year + 1900, hour, tm.tm_min,
 	         tm.tm_hour < 12 ? "am" : "pm", tm.tm_zone);
 }

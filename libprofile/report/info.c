@@ -4,6 +4,7 @@
  * what of them has names, and what a user should know before trusting it.
  */
 
+#include "base/json.h"
 #include "report/report.h"
 
 #include <inttypes.h>
@@ -142,11 +143,86 @@ static void put_warnings(struct reporting *r, uint32_t n_nameless)
 		            "known\n");
 }
 
+/* ---- The same as JSON ---- */
+
+static void put_number(struct output *out, const char *key, int64_t value,
+                       size_t *n)
+{
+	json_key(out, key, n);
+	output_i64(out, value);
+}
+
+static void put_json_types(struct reporting *r)
+{
+	const struct prof_profile *p = r->p;
+
+	for (size_t c = 0; c < p->sample_types.n; c++) {
+		const struct row_value_type *type = &p->sample_types.data[c];
+		int64_t sum = 0;
+
+		for (size_t i = 0; i < p->samples.n; i++)
+			sum = measure_add(sum,
+				p->values.data[i * p->sample_types.n + c]);
+		output_text(r->out, c > 0 ? ",{\"type\":" : "{\"type\":");
+		json_string(r->out, profile_string(p, type->type));
+		output_text(r->out, ",\"unit\":");
+		json_string(r->out, profile_string(p, type->unit));
+		output_printf(r->out, ",\"total\":%" PRId64 "}", sum);
+	}
+}
+
+static void put_json_mappings(struct reporting *r)
+{
+	const struct prof_profile *p = r->p;
+
+	for (size_t i = 1; i < p->mappings.n; i++) {
+		const struct row_mapping *m = &p->mappings.data[i];
+
+		output_text(r->out, i > 1 ? ",{\"file\":" : "{\"file\":");
+		json_string(r->out, profile_string(p, m->file));
+		output_text(r->out, ",\"build_id\":");
+		json_string(r->out, profile_string(p, m->build_id));
+		output_printf(r->out, ",\"has_functions\":%s}",
+		              (m->has & MAPPING_HAS_FUNCTIONS) != 0
+		              ? "true" : "false");
+	}
+}
+
+static void put_json(struct reporting *r)
+{
+	const struct prof_profile *p = r->p;
+	struct output *out = r->out;
+	size_t n = 0;
+
+	output_char(out, '{');
+	json_key(out, "sample_types", &n);
+	output_char(out, '[');
+	put_json_types(r);
+	output_char(out, ']');
+	put_number(out, "default_sample_type", r->column, &n);
+	put_number(out, "time_ns", p->time_ns, &n);
+	put_number(out, "duration_ns", p->duration_ns, &n);
+	put_number(out, "period", p->period, &n);
+	put_number(out, "samples", prof_n_samples(p), &n);
+	put_number(out, "stacks", prof_n_stacks(p), &n);
+	put_number(out, "locations", prof_n_locations(p), &n);
+	put_number(out, "functions", prof_n_functions(p), &n);
+	put_number(out, "label_sets", prof_n_label_sets(p), &n);
+	json_key(out, "mappings", &n);
+	output_char(out, '[');
+	put_json_mappings(r);
+	output_text(out, "]}\n");
+}
+
 static enum prof_status write_info(struct reporting *r, struct prof_error *err)
 {
 	const struct prof_profile *p = r->p;
 	uint32_t n_nameless = 0;
 
+	if (r->o.json) {
+		put_json(r);
+		return PROF_OK;
+	}
 	header_profile(r, header_write_line, r);
 	put_types(r);
 	output_printf(r->out, "Samples: %" PRIu32 ", stacks: %" PRIu32

@@ -38,7 +38,8 @@ enum report_flags {
 	REPORT_TREE = 64,         /* minds call_tree */
 	REPORT_SMALL_UNIT = 128,  /* the unit is the smallest value's */
 	REPORT_NO_INLINES = 256,  /* only the outermost line of a location */
-	REPORT_INLINES = 512      /* all lines, whatever options say */
+	REPORT_INLINES = 512,     /* all lines, whatever options say */
+	REPORT_ANY_EDGES = 1024   /* edges in any order: sorting them is dear */
 };
 
 struct report {
@@ -51,7 +52,7 @@ struct report {
 extern const struct report top_report, text_report, tree_report, peek_report,
 	traces_report, tags_report, comments_report, dot_report,
 	callgrind_report, html_report, svg_report, flame_report, json_report,
-	info_report;
+	info_report, list_report;
 
 /* ---- Options ---- */
 

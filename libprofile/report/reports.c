@@ -11,7 +11,7 @@ static const struct report *const reports[] = {
 	&top_report,  &text_report, &tree_report,     &peek_report,
 	&traces_report, &tags_report, &comments_report, &dot_report,
 	&callgrind_report, &html_report, &svg_report, &flame_report,
-	&json_report, &info_report,
+	&json_report, &info_report, &list_report,
 };
 #define N_REPORTS (sizeof(reports) / sizeof(reports[0]))
 

@@ -4,6 +4,7 @@
  * A label set counts as a whole, so values are summed for each set first.
  */
 
+#include "base/json.h"
 #include "report/report.h"
 
 #include <stdlib.h>
@@ -213,6 +214,41 @@ static void write_key(struct reporting *r, const struct tag *tags, size_t n)
 	output_char(r->out, '\n');
 }
 
+static void write_json_tag(struct output *out, const struct tag *tag,
+                           const char *before)
+{
+	output_text(out, before);
+	output_text(out, "{\"value\":");
+	json_string(out, tag->text);
+	output_text(out, ",\"sum\":");
+	output_i64(out, tag->value);
+	output_char(out, '}');
+}
+
+/* {"unit": ..., "total": ..., "tags": {key: [{"value", "sum"} ...] ...}} */
+static void write_json(struct tags *t)
+{
+	struct output *out = t->r->out;
+
+	output_text(out, "{\"unit\":");
+	json_string(out, t->r->unit);
+	output_text(out, ",\"total\":");
+	output_i64(out, t->r->total);
+	output_text(out, ",\"tags\":{");
+	for (size_t i = 0; i < t->all.n; i++) {
+		const struct tag *tag = &t->all.data[i];
+
+		if (i > 0 && str_compare(tag[-1].key, tag->key) == 0) {
+			write_json_tag(out, tag, ",\n ");
+			continue;
+		}
+		output_text(out, i > 0 ? "],\n" : "\n");
+		json_string(out, tag->key);
+		write_json_tag(out, tag, ":[");
+	}
+	output_text(out, t->all.n > 0 ? "]\n}}\n" : "}}\n");
+}
+
 static void write_all(struct tags *t)
 {
 	size_t begin = 0;
@@ -239,7 +275,9 @@ static enum prof_status write_tags(struct reporting *r, struct prof_error *err)
 	is_ok = byte_table_begin(&t.texts, r->a) &&
 	        label_units_init(&t.units, r->p, r->a) && add_sets(&t) &&
 	        merge_tags(&t);
-	if (is_ok)
+	if (is_ok && r->o.json)
+		write_json(&t);
+	else if (is_ok)
 		write_all(&t);
 	intern_release(&t.strings, r->a);
 	byte_table_release(&t.texts, r->a);

@@ -60,12 +60,12 @@ done:
 
 const struct report top_report = {
 	.info = { "top", "flat and cum of each node, heaviest first", false },
-	.flags = REPORT_NO_LIMIT,
+	.flags = REPORT_NO_LIMIT | REPORT_ANY_EDGES,
 	.write = write_top,
 };
 
 const struct report text_report = {
 	.info = { "text", "the same as top", false },
-	.flags = REPORT_NO_LIMIT,
+	.flags = REPORT_NO_LIMIT | REPORT_ANY_EDGES,
 	.write = write_top,
 };

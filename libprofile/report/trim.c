@@ -275,6 +275,9 @@ static bool trim(struct trimmer *m)
 	drop_light_tags(m);
 	if (!drop_light_edges(m))
 		return false;
+	if ((m->r->report->flags & REPORT_ANY_EDGES) == 0 &&
+	    !graph_sort_edges(g))
+		return false;
 	return !g->o.has_tags || drop_redundant_edges(m);
 }
 

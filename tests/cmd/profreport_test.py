@@ -1,0 +1,195 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""profreport as its users meet it, and beside pprof.
+
+    profreport_test.py PROFREPORT [unittest's own arguments]
+
+The texts of pprof are in the corpus (PROFILE_CORPUS, or ../shared/corpus
+beside the source tree); without it those tests are skipped.
+"""
+import json
+import os
+import pathlib
+import shlex
+import subprocess
+import sys
+import tempfile
+import unittest
+import xml.etree.ElementTree
+
+PROFREPORT = ""
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+CORPUS = pathlib.Path(os.environ.get("PROFILE_CORPUS",
+                                     SOURCE.parent / "shared" / "corpus"))
+
+# The example of the docs: flat A 1, B 1, C 4; cum A 6, B 4, C 4.
+SEED = "A 1\nA;B 1\nA;B;C 3\nA;C 1\n"
+HOSTILE = ('main;</script><b> 3\nmain;"q\'&<![CDATA[ 2\nmain;a\x01b 1\n'
+           'main;\xff\xfe 1\n')
+
+
+def run(args, stdin=b"", code=0):
+    env = dict(os.environ, TZ="UTC")
+    if isinstance(stdin, str):
+        stdin = stdin.encode("latin-1")
+    done = subprocess.run([PROFREPORT, *args], input=stdin, env=env,
+                          capture_output=True, check=False, timeout=60)
+    assert done.returncode == code, (args, done.returncode, done.stderr)
+    return done.stdout
+
+
+# Report, input, and what must be a line of the output.
+LINES = [
+    (["top"], SEED,
+     "         4 66.67% 66.67%          4 66.67%  C"),
+    (["top", "--cum", "--nodecount=1"], SEED,
+     "         1 16.67% 16.67%          6   100%  A"),
+    (["-top", "-nodecount=1"], SEED, "Showing top 1 nodes out of 3"),
+    (["-nodecount=1", "-top", "-cum"], SEED,
+     "Showing nodes accounting for 1, 16.67% of 6 total"),
+    (["-peek=^B$"], SEED,
+     "                                                 4   100% |   A"),
+    (["tree", "--divide-by=0.5"], SEED,
+     "                                                 8   100% |   A"),
+    (["traces"], "A;B 2\n", "         2   B"),
+    (["flame", "--width=12"], SEED, "|A         |"),
+    (["top", "-unit=kB", "--sample-types=x/bytes"], "A 2048\n",
+     "       2kB   100%   100%        2kB   100%  A"),
+    (["-trim=false", "-top"], "A 9999\nA;B 1\n",
+     "         1  0.01%   100%          1  0.01%  B"),
+    (["info"], SEED, "Type: samples/count, total 6 (shown by default)"),
+]
+
+# Command lines that are wrong.
+USAGE = [[], ["nothing"], ["diff", "one"], ["top", "--nodecount=x"],
+         ["top", "--nodefraction=-1"], ["top", "--divide-by=0"]]
+
+# Old, new, condition, and the code to exit with.
+GATES = [
+    ("f 1000\n", "f 2000\n", "cum(f)>+5%", 3),
+    ("f 1000\n", "f 2000\n", "flat(^f$)>99%", 3),
+    ("f 1000\n", "f 2000\n", "cum(f)>+150%", 0),
+    ("f 1000\n", "f 2000\n", "cum(g)>+5%", 0),
+    ("f 2000\n", "f 1000\n", "cum(f)<-5%", 3),
+    ("f 1000\n", "f 1050\n", "cum(f)>+4%", 0),  # noise
+    ("f 1000\n", "f 1000\ng 500\n", "flat(g)>+5%", 3),  # new
+    ("f 1000\n", "f 2000\n", "cum(f)>+5", 2),
+    ("f 1000\n", "f 2000\n", "most(f)>+5%", 2),
+]
+
+
+class Reports(unittest.TestCase):
+    def test_lines(self):
+        for args, stdin, line in LINES:
+            with self.subTest(args=args):
+                lines = run(args, stdin).decode().split("\n")
+                self.assertIn(line, lines)
+
+    def test_usage(self):
+        for args in USAGE:
+            with self.subTest(args=args):
+                run(args, SEED, code=2)
+
+    def test_no_match(self):
+        run(["peek", "nowhere"], SEED, code=2)
+
+    def test_json(self):
+        graph = json.loads(run(["top", "--json"], SEED))
+        nodes = {n["name"]: (n["flat"], n["cum"]) for n in graph["nodes"]}
+        self.assertEqual(nodes, {"A": (1, 6), "B": (1, 4), "C": (4, 4)})
+        names = [n["name"] for n in graph["nodes"]]
+        edges = {(names[e["from"]], names[e["to"]]): e["weight"]
+                 for e in graph["edges"]}
+        self.assertEqual(edges, {("A", "B"): 4, ("B", "C"): 3,
+                                 ("A", "C"): 1})
+
+    def test_json_info(self):
+        info = json.loads(run(["info", "--json"], SEED))
+        self.assertEqual(info["samples"], 4)
+        self.assertEqual(info["sample_types"],
+                         [{"type": "samples", "unit": "count", "total": 6}])
+        tags = json.loads(run(["tags", "--json"], SEED))
+        self.assertEqual((tags["total"], tags["tags"]), (6, {}))
+
+    def test_hostile_names(self):
+        json.loads(run(["json", "--from=collapsed"], HOSTILE))
+        svg = run(["svg", "--from=collapsed"], HOSTILE)
+        xml.etree.ElementTree.fromstring(svg)
+        page = run(["html", "--from=collapsed"], HOSTILE)
+        self.assertEqual(page.count(b"</script>"), 2)
+
+    def test_page_size(self):
+        self.assertLess(len(run(["html"], "A 1\n")), 41 * 1024)
+
+    def test_deterministic(self):
+        for report in ("html", "dot", "callgrind", "svg"):
+            with self.subTest(report=report):
+                self.assertEqual(run([report], SEED), run([report], SEED))
+
+    def test_merges(self):
+        with tempfile.TemporaryDirectory() as name:
+            path = pathlib.Path(name, "a.txt")
+            path.write_text(SEED)
+            self.assertIn(b"of 12 total", run(["top", path, path]))
+            self.assertIn(b"of 0 total", run(["top", "--base", path, path]))
+
+    def test_gates(self):
+        for old, new, condition, code in GATES:
+            with self.subTest(condition=condition), \
+                    tempfile.TemporaryDirectory() as name:
+                a, b = (pathlib.Path(name, f) for f in ("a", "b"))
+                a.write_text(old)
+                b.write_text(new)
+                run(["diff", "--fail-if=" + condition, a, b], code=code)
+
+    def test_diff_json(self):
+        with tempfile.TemporaryDirectory() as name:
+            a, b = (pathlib.Path(name, f) for f in ("a", "b"))
+            a.write_text("f 100\n")
+            b.write_text("f 400\n")
+            diff = json.loads(run(["diff", "--json", a, b]))
+        side = diff["functions"][0]["flat"]
+        self.assertEqual((side["before"], side["after"], side["change"]),
+                         (100, 400, 300))
+        self.assertAlmostEqual(side["noise"], 500 ** 0.5, places=3)
+
+
+def golden_cases():
+    folder = CORPUS / "visible" / "pprof-golden"
+    if not (folder / "cmds.tsv").exists():
+        return
+    for line in (folder / "cmds.tsv").read_text().split("\n"):
+        if line and not line.startswith("#"):
+            name, source, args = line.split("\t")
+            yield folder / "expected" / name, folder / source, args
+
+
+class Golden(unittest.TestCase):
+    def test_goldens(self):
+        known = run(["--help"]).decode()
+        n_run = n_cases = 0
+        for expected, source, args in golden_cases():
+            n_cases += 1
+            words = [a for a in shlex.split(args)
+                     if not a.startswith("-symbolize")]
+            options = ["--" + w[1:].split("=")[0].replace("_", "-")
+                       for w in words]
+            reports = ("top", "text", "tree", "peek", "traces", "tags",
+                       "comments", "dot", "callgrind", "trim")
+            if any(o[2:] not in reports and o + " " not in known and
+                   o + "=" not in known for o in options):
+                continue  # a filter that profreport does not have yet
+            if "heap" in source.name and "--all-frames" not in known:
+                continue  # nor does it apply drop_frames yet
+            n_run += 1
+            with self.subTest(golden=expected.name):
+                self.assertEqual(run([*words, source]).decode(),
+                                 expected.read_text())
+        if n_cases == 0:
+            self.skipTest("no corpus")
+        self.assertGreater(n_run, 5)
+
+
+if __name__ == "__main__":
+    PROFREPORT = os.path.abspath(sys.argv.pop(1))
+    unittest.main()
