@@ -12,11 +12,16 @@
 #include "sampler/unwind.h"
 
 #include <errno.h>
+#include <linux/futex.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 struct sigaction cpu_chained;
 
-enum tick { TICK_PERF, TICK_TIMER, TICK_FOREIGN };
+struct stack_request cpu_request;
+
+enum tick { TICK_PERF, TICK_TIMER, TICK_REQUEST, TICK_FOREIGN };
 
 static enum tick tick_of(const siginfo_t *info)
 {
@@ -24,6 +29,9 @@ static enum tick tick_of(const siginfo_t *info)
 		return TICK_TIMER;
 	if (info->si_code == POLL_IN)
 		return TICK_PERF;
+	if (info->si_code == SI_QUEUE &&
+	    info->si_value.sival_ptr == &cpu_request)
+		return TICK_REQUEST;
 	return TICK_FOREIGN;
 }
 
@@ -119,6 +127,21 @@ static void sample(enum tick tick, const siginfo_t *info, void *ucontext)
 	cpu_scan_if_due(now);
 }
 
+/* Who asked may have given up: then the answer goes nowhere. */
+static void answer(const void *ucontext)
+{
+	struct stack_request *r = &cpu_request;
+	uint32_t asked = REQUEST_ASKED;
+	struct cfi_regs regs;
+
+	if (!atomic_compare_exchange_strong(&r->state, &asked, REQUEST_TAKEN))
+		return;
+	machine_regs_of_signal(&regs, ucontext);
+	r->n = unwind(r->pcs, r->max, &regs, UNWIND_AT_INSTRUCTION, &r->end);
+	atomic_store(&r->state, REQUEST_DONE);
+	syscall(SYS_futex, &r->state, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
 void cpu_on_signal(int signal, siginfo_t *info, void *ucontext)
 {
 	const int saved_errno = errno;
@@ -126,6 +149,8 @@ void cpu_on_signal(int signal, siginfo_t *info, void *ucontext)
 
 	if (tick == TICK_FOREIGN) {
 		pass_on(signal, info, ucontext);
+	} else if (tick == TICK_REQUEST) {
+		answer(ucontext);
 	} else {
 		atomic_fetch_add(&cpu_run.in_handler, 1);
 		if (atomic_load(&cpu_run.is_active))

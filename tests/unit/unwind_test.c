@@ -299,7 +299,7 @@ START_TEST(survives_nonsense)
 			regs.values[MACHINE_SP] = values[k];
 			unwind(pcs, MAX, &regs, UNWIND_AT_INSTRUCTION, &end);
 			unwind_slowly(pcs, MAX, &regs, UNWIND_AT_INSTRUCTION,
-			              &end);
+			              memory_of_stack(values[k]), &end);
 			regs.values[MACHINE_PC] = values[i];
 			unwind(pcs, MAX, &regs, UNWIND_AT_CALL, &end);
 		}
@@ -328,6 +328,7 @@ static void on_trap(int signal, siginfo_t *info, void *ucontext)
 	machine_regs_of_signal(&regs, ucontext);
 	n = unwind(fast, MAX, &regs, UNWIND_AT_INSTRUCTION, &fast_end);
 	n_slow = unwind_slowly(slow, MAX, &regs, UNWIND_AT_INSTRUCTION,
+	                       memory_of_stack(regs.values[MACHINE_SP]),
 	                       &slow_end);
 	n_steps++;
 	if (fast_end != UNWIND_COMPLETE) {
