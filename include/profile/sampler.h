@@ -233,6 +233,19 @@ PROF_API bool prof_block_records(size_t *n, struct prof_block_record *recs,
 PROF_API bool prof_mutex_records(size_t *n, struct prof_block_record *recs,
                                  size_t size);
 
+/* ---- Profiles now ---- */
+
+/*
+ * The profile of that name as it is now: "heap", "allocs" (the same, with
+ * alloc_space as its default), "block", "mutex", "thread", or a collection.
+ * As Go's Lookup(name).WriteTo(w, 0) with prof_write() behind it. PROF_INVALID
+ * where there is none of the name; PROF_NOMEM; PROF_LIMIT. The caller frees
+ * *out.
+ */
+PROF_API enum prof_status prof_snapshot(struct prof_profile **out,
+                                        const char *name,
+                                        struct prof_error *err);
+
 /* ---- Recordings ---- */
 
 /*
