@@ -70,14 +70,37 @@ static uint64_t merged(const struct thread *t, uint64_t pc, uint64_t cpu_ns)
 	return (uint64_t)behind / cpu_run.period_ns;
 }
 
+/*
+ * Beside perf events in user mode, timers stand for the kernel. They come
+ * with the tick, which may favour a phase of the program; but what the clock
+ * says beyond the samples in user mode is the kernel's, and that is what a
+ * sample in a system call weighs. Bounded, since page faults and the like are
+ * in it too, which are nobody's system call.
+ */
+static uint64_t kernel_weight(const struct thread *t, const siginfo_t *info,
+                              uint64_t cpu_ns)
+{
+	const int64_t owed = (int64_t)(cpu_ns - t->cpu_start_ns) -
+	                     atomic_load(&t->accounted_ns) +
+	                     (int64_t)(cpu_run.period_ns / 2);
+	const uint64_t most =
+		4 + 4 * (uint64_t)(info->si_overrun > 0 ? info->si_overrun : 0);
+	uint64_t weight;
+
+	if (owed < 0)
+		return 0;
+	weight = (uint64_t)owed / cpu_run.period_ns;
+	return weight < most ? weight : most;
+}
+
 static uint64_t weight_of(struct thread *t, enum tick tick,
                           const siginfo_t *info, uint64_t pc, uint64_t cpu_ns)
 {
 	if (tick == TICK_PERF)
 		return 1 + merged(t, pc, cpu_ns);
-	/* Beside perf events in user mode, timers stand for the kernel. */
-	if (cpu_run.source == PROF_CPU_PERF_USER && !machine_is_syscall(pc))
-		return 0;
+	if (cpu_run.source == PROF_CPU_PERF_USER && t->perf_fd >= 0)
+		return machine_is_syscall(pc) ? kernel_weight(t, info, cpu_ns)
+		                              : 0;
 	return 1 + (uint64_t)(info->si_overrun > 0 ? info->si_overrun : 0);
 }
 
