@@ -177,6 +177,23 @@ PROF_API enum prof_status prof_add(struct prof_collection *p, const void *value,
 PROF_API void prof_remove(struct prof_collection *p, const void *value);
 PROF_API size_t prof_count(const struct prof_collection *p);
 
+/* ---- Threads ---- */
+
+struct prof_thread_record {
+	uint32_t tid;
+	bool is_complete;   /* to the thread's first frame */
+	uint64_t stack[32]; /* return addresses, leaf first; ends at the first 0 */
+};
+
+/*
+ * The stacks of all threads now, the calling thread's first: Go's goroutine
+ * profile. Threads that wait in a system call are read from outside and
+ * never notice; those that run are interrupted by a signal. As Go's
+ * GoroutineProfile: *n is how many there are; true where they fit.
+ */
+PROF_API bool prof_thread_records(size_t *n, struct prof_thread_record *recs,
+                                  size_t size);
+
 /* ---- Memory ---- */
 
 /*
@@ -215,6 +232,19 @@ PROF_API bool prof_block_records(size_t *n, struct prof_block_record *recs,
                                  size_t size);
 PROF_API bool prof_mutex_records(size_t *n, struct prof_block_record *recs,
                                  size_t size);
+
+/* ---- Profiles now ---- */
+
+/*
+ * The profile of that name as it is now: "heap", "allocs" (the same, with
+ * alloc_space as its default), "block", "mutex", "thread", or a collection.
+ * As Go's Lookup(name).WriteTo(w, 0) with prof_write() behind it. PROF_INVALID
+ * where there is none of the name; PROF_NOMEM; PROF_LIMIT. The caller frees
+ * *out.
+ */
+PROF_API enum prof_status prof_snapshot(struct prof_profile **out,
+                                        const char *name,
+                                        struct prof_error *err);
 
 /* ---- Recordings ---- */
 

@@ -275,6 +275,38 @@ static bool set_handler(struct prof_error *err)
 	return true;
 }
 
+size_t cpu_interrupt(uint32_t tid, uint64_t *pcs, size_t max,
+                     enum unwind_end *end)
+{
+	struct stack_request *r = &cpu_request;
+	const struct timespec patience = { 0, 200000000 };
+	uint32_t asked = REQUEST_ASKED;
+	siginfo_t info;
+
+	memset(&info, 0, sizeof(info));
+	info.si_code = SI_QUEUE;
+	info.si_value.sival_ptr = r;
+	r->pcs = pcs;
+	r->max = max;
+	r->n = 0;
+	futex_lock_take(&cpu_lock);
+	if (!set_handler(NULL)) {
+		futex_lock_give(&cpu_lock);
+		return 0;
+	}
+	futex_lock_give(&cpu_lock);
+	atomic_store(&r->state, REQUEST_ASKED);
+	if (syscall(SYS_rt_tgsigqueueinfo, getpid(), tid, CPU_SIGNAL, &info) == 0)
+		syscall(SYS_futex, &r->state, FUTEX_WAIT_PRIVATE, REQUEST_ASKED,
+		        &patience, NULL, 0);
+	/* Who has taken the request by now will be done soon. */
+	if (!atomic_compare_exchange_strong(&r->state, &asked, REQUEST_NONE))
+		while (atomic_load(&r->state) == REQUEST_TAKEN)
+			sched_yield();
+	*end = r->end;
+	return r->n;
+}
+
 static void init_ring(struct ring *ring)
 {
 	struct state *s = sampler_state;

@@ -9,6 +9,7 @@
 
 #include "sampler/ring.h"
 #include "sampler/threads.h"
+#include "sampler/unwind.h"
 
 #include <profile/sampler.h>
 
@@ -53,6 +54,23 @@ void cpu_scan_if_due(uint64_t now);
 /* The handler itself, and who else wants the signal. */
 void cpu_on_signal(int signal, siginfo_t *info, void *ucontext);
 extern struct sigaction cpu_chained;
+
+/* What cpu_interrupt() asks a thread for, in turn: */
+struct stack_request {
+	_Atomic uint32_t state; /* of enum request_state: a futex */
+	uint64_t *pcs;
+	size_t max, n;
+	enum unwind_end end;
+};
+enum request_state { REQUEST_NONE, REQUEST_ASKED, REQUEST_TAKEN, REQUEST_DONE };
+extern struct stack_request cpu_request;
+
+/*
+ * Interrupts a thread and gets its stack; 0: it did not answer in time. One
+ * caller at a time.
+ */
+size_t cpu_interrupt(uint32_t tid, uint64_t *pcs, size_t max,
+                     enum unwind_end *end);
 
 /* ---- For hooks ---- */
 

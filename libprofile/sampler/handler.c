@@ -12,11 +12,16 @@
 #include "sampler/unwind.h"
 
 #include <errno.h>
+#include <linux/futex.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 struct sigaction cpu_chained;
 
-enum tick { TICK_PERF, TICK_TIMER, TICK_FOREIGN };
+struct stack_request cpu_request;
+
+enum tick { TICK_PERF, TICK_TIMER, TICK_REQUEST, TICK_FOREIGN };
 
 static enum tick tick_of(const siginfo_t *info)
 {
@@ -24,6 +29,9 @@ static enum tick tick_of(const siginfo_t *info)
 		return TICK_TIMER;
 	if (info->si_code == POLL_IN)
 		return TICK_PERF;
+	if (info->si_code == SI_QUEUE &&
+	    info->si_value.sival_ptr == &cpu_request)
+		return TICK_REQUEST;
 	return TICK_FOREIGN;
 }
 
@@ -62,14 +70,37 @@ static uint64_t merged(const struct thread *t, uint64_t pc, uint64_t cpu_ns)
 	return (uint64_t)behind / cpu_run.period_ns;
 }
 
+/*
+ * Beside perf events in user mode, timers stand for the kernel. They come
+ * with the tick, which may favour a phase of the program; but what the clock
+ * says beyond the samples in user mode is the kernel's, and that is what a
+ * sample in a system call weighs. Bounded, since page faults and the like are
+ * in it too, which are nobody's system call.
+ */
+static uint64_t kernel_weight(const struct thread *t, const siginfo_t *info,
+                              uint64_t cpu_ns)
+{
+	const int64_t owed = (int64_t)(cpu_ns - t->cpu_start_ns) -
+	                     atomic_load(&t->accounted_ns) +
+	                     (int64_t)(cpu_run.period_ns / 2);
+	const uint64_t most =
+		4 + 4 * (uint64_t)(info->si_overrun > 0 ? info->si_overrun : 0);
+	uint64_t weight;
+
+	if (owed < 0)
+		return 0;
+	weight = (uint64_t)owed / cpu_run.period_ns;
+	return weight < most ? weight : most;
+}
+
 static uint64_t weight_of(struct thread *t, enum tick tick,
                           const siginfo_t *info, uint64_t pc, uint64_t cpu_ns)
 {
 	if (tick == TICK_PERF)
 		return 1 + merged(t, pc, cpu_ns);
-	/* Beside perf events in user mode, timers stand for the kernel. */
-	if (cpu_run.source == PROF_CPU_PERF_USER && !machine_is_syscall(pc))
-		return 0;
+	if (cpu_run.source == PROF_CPU_PERF_USER && t->perf_fd >= 0)
+		return machine_is_syscall(pc) ? kernel_weight(t, info, cpu_ns)
+		                              : 0;
 	return 1 + (uint64_t)(info->si_overrun > 0 ? info->si_overrun : 0);
 }
 
@@ -119,6 +150,21 @@ static void sample(enum tick tick, const siginfo_t *info, void *ucontext)
 	cpu_scan_if_due(now);
 }
 
+/* Who asked may have given up: then the answer goes nowhere. */
+static void answer(const void *ucontext)
+{
+	struct stack_request *r = &cpu_request;
+	uint32_t asked = REQUEST_ASKED;
+	struct cfi_regs regs;
+
+	if (!atomic_compare_exchange_strong(&r->state, &asked, REQUEST_TAKEN))
+		return;
+	machine_regs_of_signal(&regs, ucontext);
+	r->n = unwind(r->pcs, r->max, &regs, UNWIND_AT_INSTRUCTION, &r->end);
+	atomic_store(&r->state, REQUEST_DONE);
+	syscall(SYS_futex, &r->state, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
 void cpu_on_signal(int signal, siginfo_t *info, void *ucontext)
 {
 	const int saved_errno = errno;
@@ -126,6 +172,8 @@ void cpu_on_signal(int signal, siginfo_t *info, void *ucontext)
 
 	if (tick == TICK_FOREIGN) {
 		pass_on(signal, info, ucontext);
+	} else if (tick == TICK_REQUEST) {
+		answer(ucontext);
 	} else {
 		atomic_fetch_add(&cpu_run.in_handler, 1);
 		if (atomic_load(&cpu_run.is_active))

@@ -27,8 +27,7 @@ enum {
 	MACHINE_BP = 6,
 	MACHINE_SP = 7,
 	MACHINE_PC = 16,
-	MACHINE_ADDRESS_BITS = 47,
-	MACHINE_RED_ZONE = 128 /* below sp, in use by leaf functions */
+	MACHINE_ADDRESS_BITS = 47
 };
 
 /* Kinds of rules. Others than 0 so that no rule is the word 0. */
@@ -240,7 +239,8 @@ static inline bool machine_leave_signal(struct machine_frame *f,
 	    !memory_load(stack, f->sp + GREGS + 8 * REG_RBP, &bp))
 		return false;
 	*f = (struct machine_frame){ pc, sp, bp, true, true };
-	*stack = memory_of_stack(sp);
+	if (!stack->copied_to)
+		*stack = memory_of_stack(sp);
 	return true;
 }
 

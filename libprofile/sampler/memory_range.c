@@ -7,8 +7,6 @@
  */
 #include "sampler/memory_range.h"
 
-#include "sampler/machine.h"
-
 #include <fcntl.h>
 #include <pthread.h>
 #include <stddef.h>
@@ -59,8 +57,8 @@ static bool parse(struct maps_parser *p, char c)
 
 static struct memory_range find_mapping(uint64_t at)
 {
-	struct maps_parser p = { { 0, 0 }, 0, IN_LO };
-	struct memory_range found = { 0, 0 };
+	struct maps_parser p = { { 0, 0, 0 }, 0, IN_LO };
+	struct memory_range found = { 0, 0, 0 };
 	char buf[512];
 	long fd, n, i;
 
@@ -68,7 +66,7 @@ static struct memory_range find_mapping(uint64_t at)
 	             O_RDONLY | O_CLOEXEC);
 	if (fd < 0) {
 		/* The page of the stack pointer is there in any case. */
-		return (struct memory_range){ at, (at | 4095) + 1 };
+		return (struct memory_range){ at, (at | 4095) + 1, 0 };
 	}
 	while (found.hi == 0 && (n = syscall(SYS_read, fd, buf, sizeof(buf))) > 0)
 		for (i = 0; i < n && found.hi == 0; i++)
@@ -100,7 +98,7 @@ static bool is_own_stack(struct memory_range *range, uint64_t sp)
 
 struct memory_range memory_of_stack(uint64_t sp)
 {
-	const uint64_t lo = (sp - MACHINE_RED_ZONE) & ~UINT64_C(7);
+	const uint64_t lo = (sp - STACK_BELOW_SP) & ~UINT64_C(7);
 	struct memory_range range;
 
 	if (sp >= own_stack.lo && sp < own_stack.hi) {

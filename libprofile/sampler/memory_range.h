@@ -12,7 +12,11 @@
 
 struct memory_range {
 	uint64_t lo, hi;
+	uint64_t copied_to; /* less lo: where it may be read; 0: there */
 };
+
+/* What leaf functions use below the stack pointer, on any processor. */
+enum { STACK_BELOW_SP = 128 };
 
 /* An aligned word; false where it is not inside. [signal-safe] */
 static inline bool memory_load(const struct memory_range *m, uint64_t at,
@@ -20,7 +24,7 @@ static inline bool memory_load(const struct memory_range *m, uint64_t at,
 {
 	if (at < m->lo || at >= m->hi || m->hi - at < 8 || (at & 7) != 0)
 		return false;
-	*out = *(const uint64_t *)(uintptr_t)at;
+	*out = *(const uint64_t *)(uintptr_t)(at + m->copied_to);
 	return true;
 }
 

@@ -7,7 +7,8 @@
  *
  * The event has no ring buffer: a wake-up for each overflow becomes a signal
  * by O_ASYNC. It is enabled once; PERF_EVENT_IOC_REFRESH with cpu-clock hangs
- * Linux 6.16 and 6.17.
+ * Linux 6.16 and 6.17. close() may be a hook of ours, which no handler may
+ * run: so it is raw.
  */
 #include "sampler/source.h"
 
@@ -60,13 +61,13 @@ int source_perf_open(const struct source_wish *w, enum source_scope scope)
 		return -errno;
 	high = fcntl(fd, F_DUPFD_CLOEXEC, HIGH_FD);
 	if (high >= 0) {
-		close(fd);
+		syscall(SYS_close, fd);
 		fd = high;
 	}
 	failure = deliver_to(fd, w->tid, w->signal);
 	if (failure == 0)
 		return fd;
-	close(fd);
+	syscall(SYS_close, fd);
 	return failure;
 }
 

@@ -79,12 +79,20 @@ static bool step_without_rule(struct machine_frame *f,
 size_t unwind(uint64_t *pcs, size_t max, const struct cfi_regs *regs,
               enum unwind_start start, enum unwind_end *end)
 {
+	return unwind_in(pcs, max, regs, start,
+	                 memory_of_stack(regs->values[MACHINE_SP]), end);
+}
+
+size_t unwind_in(uint64_t *pcs, size_t max, const struct cfi_regs *regs,
+                 enum unwind_start start, struct memory_range stack,
+                 enum unwind_end *end)
+{
+	const struct memory_range whole = stack;
 	struct machine_frame f = {
 		regs->values[MACHINE_PC], regs->values[MACHINE_SP],
 		regs->values[MACHINE_BP], start == UNWIND_AT_INSTRUCTION,
 		regs->known >> MACHINE_BP & 1
 	};
-	struct memory_range stack = memory_of_stack(f.sp);
 	size_t n = 0;
 	uint32_t rule;
 
@@ -105,7 +113,8 @@ size_t unwind(uint64_t *pcs, size_t max, const struct cfi_regs *regs,
 			*end = UNWIND_COMPLETE;
 			return n;
 		case MACHINE_SLOW:
-			return unwind_slowly(pcs, max, regs, start, end);
+			return unwind_slowly(pcs, max, regs, start, whole,
+			                     end);
 		case MACHINE_SIGNAL:
 			if (!machine_leave_signal(&f, &stack))
 				return n;
@@ -145,11 +154,12 @@ static bool step_slowly_without_rule(struct cfi_regs *regs,
 	return true;
 }
 
-size_t unwind_slowly(uint64_t *pcs, size_t max, const struct cfi_regs *start_regs,
-                     enum unwind_start start, enum unwind_end *end)
+size_t unwind_slowly(uint64_t *pcs, size_t max,
+                     const struct cfi_regs *start_regs,
+                     enum unwind_start start, struct memory_range stack,
+                     enum unwind_end *end)
 {
 	struct cfi_regs regs = *start_regs;
-	struct memory_range stack = memory_of_stack(regs.values[MACHINE_SP]);
 	bool is_exact = start == UNWIND_AT_INSTRUCTION;
 	uint64_t cfa = 0;
 	size_t n = 0;
@@ -178,9 +188,9 @@ size_t unwind_slowly(uint64_t *pcs, size_t max, const struct cfi_regs *start_reg
 		if (!cfi_step(&regs, &cfa, &c, MACHINE_SP, &stack))
 			return n;
 		is_exact = c.is_signal_frame;
-		if (is_exact)
+		if (is_exact && !stack.copied_to)
 			stack = memory_of_stack(regs.values[MACHINE_SP]);
-		else if (cfa <= sp || cfa > stack.hi)
+		else if (!is_exact && (cfa <= sp || cfa > stack.hi))
 			return n;
 	}
 	if ((regs.known >> MACHINE_PC & 1) && regs.values[MACHINE_PC] == 0)

@@ -34,12 +34,18 @@ enum unwind_start {
 size_t unwind(uint64_t *pcs, size_t max, const struct cfi_regs *regs,
               enum unwind_start start, enum unwind_end *end);
 
+/* As unwind(), of a thread whose stack is in that memory (or a copy). */
+size_t unwind_in(uint64_t *pcs, size_t max, const struct cfi_regs *regs,
+                 enum unwind_start start, struct memory_range stack,
+                 enum unwind_end *end);
+
 /* Forgets all rules: code was unloaded. */
 void unwind_flush(void);
 
 /* As unwind(), with every register and without the cache: its twin for what
    does not fit in a word, and for tests. [signal-safe] */
 size_t unwind_slowly(uint64_t *pcs, size_t max, const struct cfi_regs *regs,
-                     enum unwind_start start, enum unwind_end *end);
+                     enum unwind_start start, struct memory_range stack,
+                     enum unwind_end *end);
 
 #endif

@@ -1,0 +1,99 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# The sampler's goals in figures: run.sh BUILD, where BUILD is a build
+# directory. Instruction counts are exact; ratios hold on a quiet machine.
+set -eu
+build=$(realpath "$1") here=$(dirname "$0")
+preload=$build/libprofile/libprofile-preload.so
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+cc=${CC:-cc}
+include=$here/../../../include
+
+$cc -O2 -g -D_GNU_SOURCE -I"$include" "$here/accuracy.c" -o "$dir/accuracy" \
+	"$preload" -Wl,-rpath,"$build/libprofile" -lpthread
+echo "== CPU: weights against clocks, as $(id -un)"
+for source in auto timer; do
+	"$dir/accuracy" $source 1000
+done
+if [ "$(id -u)" -eq 0 ]; then
+	echo "== as nobody"
+	chmod 755 "$dir"
+	setpriv --reuid=65534 --clear-groups "$dir/accuracy" auto 1000
+fi
+
+cat >"$dir/pair.c" <<'END'
+#include <stdlib.h>
+int main(int c, char **v)
+{
+	for (int i = 0, n = atoi(v[c - 1]); i < n; i++) {
+		void *p = malloc(64);
+		__asm__ volatile("" ::"r"(p) : "memory");
+		free(p);
+	}
+}
+END
+cat >"$dir/rate.c" <<'END'
+#include <profile/sampler.h>
+__attribute__((constructor(500))) static void on(void)
+{
+	prof_set_mem_rate(524288);
+	prof_set_block_rate(1);
+	prof_set_mutex_fraction(1);
+}
+END
+$cc -O2 "$dir/pair.c" -o "$dir/pair"
+$cc -O2 -shared -fPIC -I"$include" "$dir/rate.c" -o "$dir/rate.so"
+instructions() {
+	valgrind --tool=callgrind --callgrind-out-file=/dev/null "$@" 2>&1 |
+		awk '/Collected/ { print $NF }'
+}
+pair() {
+	few=$(LD_PRELOAD=$1 instructions "$dir/pair" 100000)
+	many=$(LD_PRELOAD=$1 instructions "$dir/pair" 1100000)
+	awk -v a="$few" -v b="$many" 'BEGIN { print (b - a) / 1e6 }'
+}
+echo "== heap: instructions for malloc(64) and free"
+echo "alone    $(pair "")"
+echo "idle     $(pair "$preload")"
+echo "512 KiB  $(pair "$preload:$dir/rate.so")"
+
+cat >"$dir/lock.c" <<'END'
+#include <pthread.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+static void *idle(void *p) { pause(); return p; }
+int main(void)
+{
+	pthread_mutex_t m = PTHREAD_MUTEX_INITIALIZER;
+	struct timespec a, b;
+	double best = 1e9;
+	pthread_t t;
+	pthread_create(&t, 0, idle, 0);
+	for (int k = 0; k < 15; k++) {
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &a);
+		for (int i = 0; i < 1000000; i++) {
+			pthread_mutex_lock(&m);
+			pthread_mutex_unlock(&m);
+		}
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &b);
+		double d = (b.tv_sec - a.tv_sec) * 1e9 + b.tv_nsec - a.tv_nsec;
+		if (d / 1e6 < best)
+			best = d / 1e6;
+	}
+	printf("%.2f\n", best);
+}
+END
+$cc -O2 "$dir/lock.c" -o "$dir/lock" -lpthread
+echo "== locks: ns for an uncontended lock and unlock, two threads"
+echo "alone    $("$dir/lock")"
+echo "idle     $(LD_PRELOAD=$preload "$dir/lock")"
+echo "on       $(LD_PRELOAD=$preload:$dir/rate.so "$dir/lock")"
+
+echo 'int main(void) { return 0; }' >"$dir/nothing.c"
+$cc -O2 "$dir/nothing.c" -o "$dir/nothing"
+echo "== start: instructions of a program that does nothing"
+echo "alone    $(instructions "$dir/nothing")"
+echo "preload  $(LD_PRELOAD=$preload instructions "$dir/nothing")"
