@@ -23,6 +23,7 @@
 
 #include "base/error.h"
 #include "base/sort.h"
+#include "base/utf16.h"
 
 #include <endian.h>
 #include <inttypes.h>
@@ -231,11 +232,11 @@ static unsigned char guards_of(const unsigned char *text, size_t n)
 {
 	unsigned char guards = 0;
 
-	if (n == 0)
-		return 0;
-	if (*text == '#' || *text == 0xef || *text >= 0xfe)
+	if ((n >= 1 && *text == '#') ||
+	    (n >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) ||
+	    utf16_order_of(text, n) != UTF16_NONE)
 		guards |= GUARD_ROOT;
-	if (text[n - 1] == ' ')
+	if (n >= 1 && text[n - 1] == ' ')
 		guards |= GUARD_LEAF;
 	return guards;
 }
@@ -843,9 +844,8 @@ enum prof_status collapsed_write(const struct prof_profile *p,
 	enum prof_status status;
 
 	c.texts = (struct interner){ &c.text_bytes, .seed = hash_seed() };
-	if (!byte_table_begin(&c.text_bytes, c.a))
-		return error_nomem(err);
-	status = choose_columns(&c);
+	status = byte_table_begin(&c.text_bytes, c.a) ? choose_columns(&c) :
+		error_nomem(err);
 	if (status == PROF_OK)
 		status = sum_samples(&c);
 	if (status == PROF_OK)
