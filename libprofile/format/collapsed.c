@@ -23,6 +23,27 @@ enum frame_kind frame_kind_of(const unsigned char *name, size_t size)
 	return FRAME_PLAIN;
 }
 
+static bool begins_with(struct prof_str s, const char *with)
+{
+	return s.len >= strlen(with) && memcmp(s.ptr, with, strlen(with)) == 0;
+}
+
+enum frame_kind location_kind(const struct prof_profile *p,
+                              const struct row_location *l,
+                              const struct prof_write_options *options)
+{
+	struct prof_str file;
+
+	if (!options->annotate || !l->mapping)
+		return FRAME_PLAIN;
+	file = profile_string(p, p->mappings.data[l->mapping].file);
+	if (begins_with(file, "[kernel"))
+		return FRAME_KERNEL;
+	if (begins_with(file, JIT_FILE) || begins_with(file, "/tmp/perf-"))
+		return FRAME_JIT;
+	return FRAME_PLAIN;
+}
+
 /* ---- Lines ---- */
 
 size_t line_trimmed(const unsigned char *line, size_t size)

@@ -84,7 +84,8 @@ START_TEST(as_compared)
 		for (size_t i = 0; i < c->n; i++)
 			items[i] = (struct sort_item){ .id = (uint32_t)i };
 		sort_by_sequence(items, c->n,
-		                 &(struct sort_sequence){ key_of, &s });
+		                 &(struct sort_sequence){ .key = key_of,
+		                                          .ctx = &s });
 		for (size_t i = 0; i < c->n; i++) {
 			ck_assert(!is_seen[items[i].id]);
 			is_seen[items[i].id] = true;
@@ -113,7 +114,8 @@ START_TEST(deep)
 
 	for (size_t i = 0; i < n; i++)
 		items[i] = (struct sort_item){ .id = (uint32_t)(n - 1 - i) };
-	sort_by_sequence(items, n, &(struct sort_sequence){ deep_key, &depth });
+	sort_by_sequence(items, n, &(struct sort_sequence){
+		.key = deep_key, .ctx = &depth });
 	for (size_t i = 0; i < n; i++)
 		ck_assert_uint_eq(items[i].id, i);
 }
