@@ -23,6 +23,27 @@ enum frame_kind frame_kind_of(const unsigned char *name, size_t size)
 	return FRAME_PLAIN;
 }
 
+static bool begins_with(struct prof_str s, const char *with)
+{
+	return s.len >= strlen(with) && memcmp(s.ptr, with, strlen(with)) == 0;
+}
+
+enum frame_kind location_kind(const struct prof_profile *p,
+                              const struct row_location *l,
+                              const struct prof_write_options *options)
+{
+	struct prof_str file;
+
+	if (!options->annotate || !l->mapping)
+		return FRAME_PLAIN;
+	file = profile_string(p, p->mappings.data[l->mapping].file);
+	if (begins_with(file, "[kernel"))
+		return FRAME_KERNEL;
+	if (begins_with(file, JIT_FILE) || begins_with(file, "/tmp/perf-"))
+		return FRAME_JIT;
+	return FRAME_PLAIN;
+}
+
 /* ---- Lines ---- */
 
 size_t line_trimmed(const unsigned char *line, size_t size)
@@ -188,14 +209,36 @@ static bool has_control_bytes(const unsigned char *p, size_t size)
 	return false;
 }
 
-/*
- * Whole lines are stacks, but for comments and a header; a first line that is
- * longer than the head shows itself by its semicolons only.
- */
+/* What the lines of a head look like. */
+struct look {
+	size_t n_lines; /* without comments and headers */
+	size_t n_stacks, n_deep;
+};
+
+static void look_at_line(struct look *l, const unsigned char *line, size_t size)
+{
+	size = line_trimmed(line, size);
+	if (size == 0 || *line == '#' || line_is_header(line, size))
+		return;
+	l->n_lines++;
+	l->n_stacks += is_stack_line(line, size);
+	l->n_deep += memchr(line, ';', size) != NULL;
+}
+
+static int score(const struct look *l)
+{
+	if (l->n_stacks == 0)
+		return 0;
+	if (l->n_stacks == l->n_lines)
+		return 2;
+	return !l->n_deep ? 0 : 2 * l->n_stacks >= l->n_lines ? 2 : 1;
+}
+
+/* A binary format has control bytes in a head; for text, lines decide. */
 static int probe(const unsigned char *head, size_t size)
 {
 	const unsigned char *const end = head + size;
-	size_t n_lines = 0, n_stacks = 0, n_deep = 0;
+	struct look l = { 0 };
 
 	if (utf16_order_of(head, size) != UTF16_NONE)
 		return 2;
@@ -204,21 +247,15 @@ static int probe(const unsigned char *head, size_t size)
 	while (head < end) {
 		const unsigned char *newline =
 			memchr(head, '\n', (size_t)(end - head));
-		const size_t n = (size_t)((newline ? newline : end) - head);
-		const size_t trimmed = line_trimmed(head, n);
 
-		if (!newline && n_lines && size == HEAD_SIZE)
-			break; /* it is cut */
-		if (trimmed && *head != '#' && !line_is_header(head, trimmed)) {
-			n_lines++;
-			n_stacks += is_stack_line(head, trimmed);
-			n_deep += memchr(head, ';', trimmed) != NULL;
-		}
-		head += n + (newline != NULL);
+		if (!newline && size >= HEAD_SIZE) /* a line that is cut */
+			return l.n_lines ? score(&l) :
+				memchr(head, ';', (size_t)(end - head)) ? 2 : 0;
+		look_at_line(&l, head,
+		             (size_t)((newline ? newline : end) - head));
+		head = newline ? newline + 1 : end;
 	}
-	if (n_lines && n_stacks == n_lines)
-		return n_deep ? 2 : 1;
-	return n_deep ? 1 : 0;
+	return score(&l);
 }
 
 const struct format collapsed_format = {

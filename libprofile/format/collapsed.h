@@ -15,6 +15,17 @@ enum prof_status collapsed_write(const struct prof_profile *p,
                                  struct format_writing *w,
                                  struct prof_error *err);
 
+/* What is written of a profile, to say what is not. */
+struct losses {
+	const struct prof_profile *p;
+	struct format_writing *w;
+	uint32_t column, n_columns; /* the first that is written */
+	uint64_t n_replaced;        /* names that were changed */
+};
+
+/* One note for what is lost, if anything is, and one for changed names. */
+enum prof_status report_losses(const struct losses *c, struct prof_error *err);
+
 /* ---- Marks ---- */
 
 /* What the end of a frame's name says of it. */
@@ -31,6 +42,11 @@ extern const char *const frame_marks[N_FRAME_KINDS];
 
 /* What the mark at the end of a name says. */
 enum frame_kind frame_kind_of(const unsigned char *name, size_t size);
+
+/* What its mapping says of a location; FRAME_PLAIN unless to be annotated. */
+enum frame_kind location_kind(const struct prof_profile *p,
+                              const struct row_location *l,
+                              const struct prof_write_options *options);
 
 /* ---- Lines ---- */
 

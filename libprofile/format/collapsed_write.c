@@ -19,32 +19,17 @@
  * A line is put together from what it has in common with the one before it,
  * and the rest: in sorted order a memcpy() and a few frames.
  */
-#include "format/collapsed.h"
+#include "format/collapsed_texts.h"
 
 #include "base/error.h"
 #include "base/sort.h"
 
 #include <endian.h>
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
-#define FORM_LEAF 1u
 /* So that ranks can be taken two at a time: see stack_key(). */
 #define SEQUENCE_END 2
-
-/* Where a text would be read as something else. */
-enum text_guard {
-	GUARD_ROOT = 1, /* as a comment, or a byte order mark */
-	GUARD_LEAF = 2  /* as one without the blanks at its end */
-};
-
-/* The forms of a location, outermost first. */
-struct expansion {
-	uint32_t first; /* n 1: the form itself; else index of the first */
-	uint32_t n;     /* 0: not rendered yet */
-};
 
 struct writer {
 	const struct prof_profile *p;
@@ -56,16 +41,7 @@ struct writer {
 	int64_t *sums; /* n_columns for each stack id */
 	bool *is_used; /* by stack id */
 
-	struct byte_table text_bytes;
-	struct interner texts;
-	VEC(unsigned char) guards; /* by text: of enum text_guard */
-	bool has_guards;
-	VEC(unsigned char) scratch; /* a text being rendered */
-	uint32_t *function_texts;   /* N_FRAME_KINDS for each; 0: none yet */
-	struct expansion *expansions; /* by location */
-	VEC(uint32_t) inlined;      /* forms of expansions of several */
-	uint64_t n_replaced;        /* names that were changed */
-
+	struct frame_texts texts;
 	/* For each stack its id, its sequence, and SEQUENCE_END zeros. */
 	VEC(uint32_t) sequences;
 	/* The stacks: where their sequences begin. In order once sorted. */
@@ -145,263 +121,6 @@ static enum prof_status sum_samples(struct writer *c)
 	return PROF_OK;
 }
 
-/* ---- Frames ---- */
-
-static bool is_special(unsigned char c)
-{
-	return c < ' ' || c == 0x7f || c == ';' || c == '\\';
-}
-
-static bool has_special(struct prof_str s)
-{
-	bool found = false;
-
-	/* No early end: the compiler makes it 16 bytes a step. */
-	for (size_t i = 0; i < s.len; i++)
-		found |= is_special((unsigned char)s.ptr[i]);
-	return found;
-}
-
-static unsigned char *put_hex_escape(unsigned char *to, unsigned char c)
-{
-	static const char digits[] = "0123456789abcdef";
-
-	*to++ = '\\';
-	*to++ = 'x';
-	*to++ = (unsigned char)digits[c >> 4];
-	*to++ = (unsigned char)digits[c & 15];
-	return to;
-}
-
-#define ESCAPE_MAX 4 /* bytes that one becomes */
-
-static unsigned char *put_escaped(unsigned char *to, unsigned char c)
-{
-	if (!is_special(c)) {
-		*to++ = c;
-		return to;
-	}
-	if (c != ';' && c != '\\' && c != '\n')
-		return put_hex_escape(to, c);
-	*to++ = '\\';
-	*to++ = c == '\n' ? 'n' : c;
-	return to;
-}
-
-static unsigned char replacement(unsigned char c)
-{
-	if (c == ';')
-		return ':';
-	return c < ' ' || c == 0x7f ? ' ' : c;
-}
-
-/* Puts a name into scratch. False: out of memory. */
-static bool put_name(struct writer *c, struct prof_str name)
-{
-	unsigned char *to;
-
-	if (!vec_reserve(&c->scratch, name.len * ESCAPE_MAX, c->a))
-		return false;
-	to = c->scratch.data + c->scratch.n;
-	if (!has_special(name)) {
-		if (name.len)
-			memcpy(to, name.ptr, name.len);
-		to += name.len;
-	} else {
-		bool is_changed = false;
-
-		for (size_t i = 0; i < name.len; i++) {
-			const unsigned char b = (unsigned char)name.ptr[i];
-
-			if (c->w->options.escape) {
-				to = put_escaped(to, b);
-			} else {
-				*to++ = replacement(b);
-				is_changed |= replacement(b) != b;
-			}
-		}
-		c->n_replaced += is_changed;
-	}
-	c->scratch.n = (size_t)(to - c->scratch.data);
-	return true;
-}
-
-/* How a text can be misread: text[n] is without its ';'. */
-static unsigned char guards_of(const unsigned char *text, size_t n)
-{
-	unsigned char guards = 0;
-
-	if (n == 0)
-		return 0;
-	if (*text == '#' || *text == 0xef || *text >= 0xfe)
-		guards |= GUARD_ROOT;
-	if (text[n - 1] == ' ')
-		guards |= GUARD_LEAF;
-	return guards;
-}
-
-/* The text in scratch, with a ';' behind it. 0: out of memory. */
-static uint32_t intern_text(struct writer *c)
-{
-	const size_t n = c->scratch.n;
-	uint32_t id;
-
-	if (!vec_reserve(&c->scratch, 1, c->a))
-		return 0;
-	vec_put(&c->scratch, ';');
-	id = intern_bytes(&c->texts, c->scratch.data, n + 1, c->a);
-	if (id && id >= c->guards.n) { /* it is new: the next, or the first */
-		const unsigned char guards = guards_of(c->scratch.data, n);
-
-		if (!vec_reserve(&c->guards, id + 1 - c->guards.n, c->a))
-			return 0;
-		c->guards.n = id + 1;
-		c->guards.data[id] = guards;
-		c->has_guards |= guards != 0;
-	}
-	return id;
-}
-
-/*
- * A text of the same frame that is read as it is written: escaped, or with a
- * blank before it, or without those behind it. 0: out of memory.
- */
-static uint32_t guarded_text(struct writer *c, uint32_t text, unsigned guards)
-{
-	const struct prof_str s = byte_table_get(&c->text_bytes, text);
-	const bool escape = c->w->options.escape;
-	const unsigned char *p = (const unsigned char *)s.ptr;
-	size_t n = s.len - 1;
-	unsigned char *to;
-
-	c->scratch.n = 0;
-	if (!vec_reserve(&c->scratch, n + 2 * ESCAPE_MAX, c->a))
-		return 0;
-	to = c->scratch.data;
-	if (guards & GUARD_ROOT && escape) {
-		to = put_hex_escape(to, *p++);
-		n--;
-	} else if (guards & GUARD_ROOT) {
-		*to++ = ' ';
-	}
-	memcpy(to, p, n);
-	to += n;
-	if (guards & GUARD_LEAF && escape)
-		to = put_hex_escape(to - 1, ' ');
-	else if (guards & GUARD_LEAF)
-		while (to > c->scratch.data && to[-1] == ' ')
-			to--;
-	c->n_replaced += !escape;
-	c->scratch.n = (size_t)(to - c->scratch.data);
-	return intern_text(c);
-}
-
-/* What a location without a function of a name is called: its address. */
-static bool put_address(struct writer *c, uint64_t address)
-{
-	char text[24];
-	const int n = snprintf(text, sizeof(text), "0x%" PRIx64, address);
-
-	return put_name(c, (struct prof_str){ text, (size_t)n });
-}
-
-/* Renders what is in scratch with the mark of its kind. */
-static uint32_t marked_text(struct writer *c, enum frame_kind kind)
-{
-	const char *const mark = frame_marks[kind];
-
-	if (!put_name(c, (struct prof_str){ mark, strlen(mark) }))
-		return 0;
-	return intern_text(c);
-}
-
-static uint32_t function_text(struct writer *c, uint32_t function,
-                              enum frame_kind kind)
-{
-	const struct row_function *f = &c->p->functions.data[function];
-	uint32_t *known = &c->function_texts[function * (size_t)N_FRAME_KINDS +
-	                                     kind];
-
-	if (!*known) {
-		c->scratch.n = 0;
-		if (!put_name(c, profile_string(c->p, f->name ? f->name :
-		                                f->system_name)))
-			return 0;
-		*known = marked_text(c, kind);
-	}
-	return *known;
-}
-
-static uint32_t address_text(struct writer *c, uint64_t address,
-                             enum frame_kind kind)
-{
-	c->scratch.n = 0;
-	return put_address(c, address) ? marked_text(c, kind) : 0;
-}
-
-static bool has_name(const struct prof_profile *p, const struct prof_line *line)
-{
-	const struct row_function *f = &p->functions.data[line->function];
-
-	return f->name || f->system_name;
-}
-
-static bool begins_with(struct prof_str s, const char *with)
-{
-	return s.len >= strlen(with) && memcmp(s.ptr, with, strlen(with)) == 0;
-}
-
-/* What the mapping of a location says of its code. */
-static enum frame_kind location_kind(const struct writer *c,
-                                     const struct row_location *l)
-{
-	struct prof_str file;
-
-	if (!c->w->options.annotate || !l->mapping)
-		return FRAME_PLAIN;
-	file = profile_string(c->p, c->p->mappings.data[l->mapping].file);
-	if (begins_with(file, "[kernel"))
-		return FRAME_KERNEL;
-	if (begins_with(file, JIT_FILE) || begins_with(file, "/tmp/perf-"))
-		return FRAME_JIT;
-	return FRAME_PLAIN;
-}
-
-/*
- * The frames of a location: its lines, outermost first. One without a name
- * is an address, unless there is none: then it is empty, as it was read.
- */
-static bool expand(struct writer *c, uint32_t location)
-{
-	const struct row_location *l = &c->p->locations.data[location];
-	const struct prof_line *lines =
-		c->p->lines.data + location_first_line(l);
-	const uint32_t n = location_n_lines(l) ? location_n_lines(l) : 1;
-	struct expansion *const e = &c->expansions[location];
-	enum frame_kind kind = location_kind(c, l);
-	uint32_t text = 0;
-
-	if (c->inlined.n + n > UINT32_MAX || !vec_reserve(&c->inlined, n, c->a))
-		return false;
-	*e = (struct expansion){ (uint32_t)c->inlined.n, n };
-	for (uint32_t i = n; i > 0; i--) {
-		if (location_n_lines(l) &&
-		    (has_name(c->p, &lines[i - 1]) || !l->address))
-			text = function_text(c, lines[i - 1].function, kind);
-		else
-			text = address_text(c, l->address, kind);
-		if (!text)
-			return false;
-		vec_put(&c->inlined, 2 * text);
-		kind = c->w->options.annotate ? FRAME_INLINED : FRAME_PLAIN;
-	}
-	if (n == 1) {
-		c->inlined.n--;
-		e->first = 2 * text;
-	}
-	return true;
-}
-
 /* ---- Sequences ---- */
 
 /* The id that ends at `end`, which is moved to its begin. */
@@ -419,19 +138,13 @@ static uint32_t last_location(const unsigned char *begin,
 
 static bool put_expansion(struct writer *c, uint32_t location)
 {
-	const struct expansion *const e = &c->expansions[location];
+	uint32_t n;
+	const uint32_t *const forms = frame_forms(&c->texts, location, &n);
 
-	if (e->n == 0 && !expand(c, location))
+	if (!forms || !vec_reserve(&c->sequences, n, c->a))
 		return false;
-	if (!vec_reserve(&c->sequences, e->n, c->a))
-		return false;
-	if (e->n == 1) {
-		vec_put(&c->sequences, e->first);
-		return true;
-	}
-	memcpy(c->sequences.data + c->sequences.n,
-	       c->inlined.data + e->first, e->n * sizeof(*c->inlined.data));
-	c->sequences.n += e->n;
+	for (uint32_t i = 0; i < n; i++)
+		vec_put(&c->sequences, forms[i]);
 	return true;
 }
 
@@ -441,11 +154,12 @@ static bool guard_ends(struct writer *c, uint32_t *forms, size_t n)
 	for (size_t i = 0; i < n; i += n > 1 ? n - 1 : 1) {
 		const unsigned where = (i == 0 ? GUARD_ROOT : 0u) |
 			(i + 1 == n ? GUARD_LEAF : 0u);
-		const unsigned guards = c->guards.data[forms[i] / 2] & where;
+		const unsigned guards = c->texts.guards.data[forms[i] / 2] & where;
 
 		if (!guards)
 			continue;
-		forms[i] = 2 * guarded_text(c, forms[i] / 2, guards);
+		forms[i] = 2 * frame_texts_guarded(
+			&c->texts, forms[i] / 2, guards);
 		if (!forms[i])
 			return false;
 	}
@@ -454,7 +168,7 @@ static bool guard_ends(struct writer *c, uint32_t *forms, size_t n)
 
 static bool is_empty_text(const struct writer *c, uint32_t form)
 {
-	return byte_table_get(&c->text_bytes, form / 2).len == 1;
+	return frame_text(&c->texts, form / 2).len == 1;
 }
 
 /* Makes the sequence of a stack, root first. False: out of memory. */
@@ -477,7 +191,7 @@ static bool put_stack(struct writer *c, uint32_t id)
 		return false;
 	forms = c->sequences.data + first;
 	n = c->sequences.n - first;
-	if (c->has_guards && !guard_ends(c, forms, n))
+	if (c->texts.has_guards && !guard_ends(c, forms, n))
 		return false;
 	/* An empty name alone is an empty line, as no frame at all. */
 	if (n == 1 && is_empty_text(c, forms[0]))
@@ -498,12 +212,7 @@ static enum prof_status put_stacks(struct writer *c)
 
 	for (uint32_t i = 0; i < n_stacks; i++)
 		n += c->is_used[i];
-	c->function_texts = mem_zeroed(c->a, p->functions.n, N_FRAME_KINDS *
-	                               sizeof(*c->function_texts));
-	c->expansions = mem_zeroed(c->a, p->locations.n,
-	                           sizeof(*c->expansions));
-	if (!c->function_texts || !c->expansions ||
-	    !vec_reserve(&c->stacks, n, c->a))
+	if (!vec_reserve(&c->stacks, n, c->a))
 		return error_nomem(c->err);
 	for (uint32_t i = 0; i < n_stacks; i++)
 		if (c->is_used[i] && !put_stack(c, i))
@@ -517,7 +226,7 @@ static enum prof_status put_stacks(struct writer *c)
 static uint64_t form_key(const void *ctx, uint32_t form, size_t depth)
 {
 	const struct writer *const c = ctx;
-	const struct prof_str s = byte_table_get(&c->text_bytes, form / 2);
+	const struct prof_str s = frame_text(&c->texts, form / 2);
 	const size_t size = s.len - (form & FORM_LEAF);
 	const size_t at = depth * sizeof(uint64_t);
 	uint64_t key = 0;
@@ -551,7 +260,7 @@ static void replace_forms(struct writer *c, const uint32_t *ranks)
 
 static enum prof_status rank_forms(struct writer *c)
 {
-	const uint32_t n = 2 * byte_table_n(&c->text_bytes);
+	const uint32_t n = 2 * byte_table_n(&c->texts.bytes);
 	const struct sort_sequence by_text = { .key = form_key, .ctx = c };
 	struct sort_item *forms;
 	uint32_t *ranks;
@@ -590,7 +299,7 @@ static bool put_line(struct writer *c, const uint32_t *ranks, size_t n_same)
 	for (ranks += n_same; *ranks; ranks++) {
 		const uint32_t form = c->form_of_rank[*ranks];
 		const struct prof_str text =
-			byte_table_get(&c->text_bytes, form / 2);
+			frame_text(&c->texts, form / 2);
 
 		c->line.n = size;
 		if (!vec_reserve(&c->line, text.len, c->a) ||
@@ -676,140 +385,6 @@ static enum prof_status put_lines(struct writer *c)
 	return PROF_OK;
 }
 
-/* ---- What is lost ---- */
-
-/* A list of words in a fixed place, cut off where it is full. */
-struct list {
-	char text[512];
-	size_t n;
-};
-
-static void list_put(struct list *l, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static void list_put(struct list *l, const char *format, ...)
-{
-	va_list args;
-	int n;
-
-	if (l->n && l->n + 3 < sizeof(l->text)) {
-		memcpy(l->text + l->n, ", ", 3);
-		l->n += 2;
-	}
-	va_start(args, format);
-	n = vsnprintf(l->text + l->n, sizeof(l->text) - l->n, format, args);
-	va_end(args);
-	l->n += n < 0 ? 0 : (size_t)n;
-	if (l->n >= sizeof(l->text))
-		l->n = sizeof(l->text) - 1;
-}
-
-static void list_count(struct list *l, size_t n, const char *one,
-                       const char *several)
-{
-	if (n)
-		list_put(l, "%zu %s", n, n == 1 ? one : several);
-}
-
-static void list_lost_samples(const struct writer *c, struct list *l)
-{
-	const struct prof_profile *p = c->p;
-	size_t n_labelled = 0;
-
-	if (p->sample_types.n > c->n_columns)
-		list_count(l, p->sample_types.n - c->n_columns,
-		           "other sample type", "other sample types");
-	for (size_t i = 0; i < p->samples.n; i++)
-		n_labelled += p->samples.data[i].label_set != 0;
-	list_count(l, n_labelled, "sample's labels", "samples' labels");
-}
-
-static void list_lost_locations(const struct writer *c, struct list *l)
-{
-	const struct prof_profile *p = c->p;
-	size_t n_addresses = 0, n_mapped = 0, n_lines = 0;
-
-	for (size_t i = 1; i + 1 < p->locations.n; i++) {
-		const struct row_location *row = &p->locations.data[i];
-
-		n_addresses += row->address && location_n_lines(row);
-		n_mapped += row->mapping &&
-			location_kind(c, row) == FRAME_PLAIN;
-	}
-	for (size_t i = 0; i < p->lines.n; i++)
-		n_lines += p->lines.data[i].line || p->lines.data[i].column;
-	list_count(l, n_addresses, "address", "addresses");
-	list_count(l, n_mapped, "location's mapping", "locations' mappings");
-	list_count(l, n_lines, "line number", "line numbers");
-}
-
-static void list_lost_functions(const struct writer *c, struct list *l)
-{
-	const struct prof_profile *p = c->p;
-	size_t n_files = 0, n_system_names = 0;
-
-	for (size_t i = 1; i < p->functions.n; i++) {
-		const struct row_function *f = &p->functions.data[i];
-
-		n_files += f->filename || f->start_line;
-		n_system_names += f->name && f->system_name &&
-			f->system_name != f->name;
-	}
-	list_count(l, n_files, "function's file", "functions' files");
-	list_count(l, n_system_names, "system name", "system names");
-}
-
-/* The name of the one sample type, unless it is what reading assumes. */
-static void list_lost_type(const struct writer *c, struct list *l)
-{
-	const struct row_value_type *t;
-	struct prof_str type, unit;
-
-	if (c->n_columns == 0)
-		return;
-	t = &c->p->sample_types.data[c->columns[0]];
-	type = profile_string(c->p, t->type);
-	unit = profile_string(c->p, t->unit);
-	if (strcmp(unit.ptr, "count") != 0 ||
-	    (c->n_columns == 1 && strcmp(type.ptr, "samples") != 0))
-		list_put(l, "the sample type's name (%.40s/%.40s)", type.ptr,
-		         unit.ptr);
-}
-
-static void list_lost_header(const struct writer *c, struct list *l)
-{
-	const struct prof_profile *p = c->p;
-
-	if (p->time_ns || p->duration_ns)
-		list_put(l, "time and duration");
-	if (p->period || p->period_type.type || p->period_type.unit)
-		list_put(l, "the period");
-	list_count(l, p->comments.n, "comment", "comments");
-	if (p->drop_frames || p->keep_frames || p->doc_url ||
-	    p->default_sample_type)
-		list_put(l, "other fields of the header");
-}
-
-static enum prof_status report_lost(const struct writer *c)
-{
-	struct list l = { .n = 0 };
-	enum prof_status status = PROF_OK;
-
-	if (c->n_replaced)
-		status = writing_note(c->w, c->err, "%" PRIu64 " names that "
-		                      "would be misread were changed",
-		                      c->n_replaced);
-	list_lost_samples(c, &l);
-	list_lost_locations(c, &l);
-	list_lost_functions(c, &l);
-	list_lost_type(c, &l);
-	list_lost_header(c, &l);
-	if (l.n && status == PROF_OK)
-		status = writing_note(c->w, c->err, "collapsed stacks cannot "
-		                      "hold: %s", l.text);
-	return status;
-}
-
 /* ---- All of it ---- */
 
 static void writer_release(struct writer *c)
@@ -819,16 +394,9 @@ static void writer_release(struct writer *c)
 
 	mem_free(c->a, c->is_used, n_stacks * sizeof(*c->is_used));
 	mem_free(c->a, c->sums, n_stacks * 2 * sizeof(*c->sums));
-	mem_free(c->a, c->function_texts, p->functions.n * N_FRAME_KINDS *
-	         sizeof(*c->function_texts));
-	mem_free(c->a, c->expansions, p->locations.n * sizeof(*c->expansions));
-	mem_free(c->a, c->form_of_rank, 2 * byte_table_n(&c->text_bytes) *
+	mem_free(c->a, c->form_of_rank, 2 * byte_table_n(&c->texts.bytes) *
 	         sizeof(*c->form_of_rank));
-	byte_table_release(&c->text_bytes, c->a);
-	intern_release(&c->texts, c->a);
-	vec_release(&c->guards, c->a);
-	vec_release(&c->scratch, c->a);
-	vec_release(&c->inlined, c->a);
+	frame_texts_release(&c->texts);
 	vec_release(&c->stacks, c->a);
 	vec_release(&c->sequences, c->a);
 	vec_release(&c->line, c->a);
@@ -842,20 +410,25 @@ enum prof_status collapsed_write(const struct prof_profile *p,
 	struct writer c = { .p = p, .w = w, .err = err, .a = &w->allocator };
 	enum prof_status status;
 
-	c.texts = (struct interner){ &c.text_bytes, .seed = hash_seed() };
-	status = byte_table_begin(&c.text_bytes, c.a) ? choose_columns(&c) :
+	c.texts = (struct frame_texts){ .p = p, .options = &w->options,
+	                                .a = c.a };
+	status = frame_texts_init(&c.texts) ? choose_columns(&c) :
 		error_nomem(err);
 	if (status == PROF_OK)
 		status = sum_samples(&c);
 	if (status == PROF_OK)
 		status = put_stacks(&c);
 	if (status == PROF_OK)
-		status = report_lost(&c);
+		status = report_losses(&(struct losses){
+			.p = p, .w = w, .column = c.columns[0],
+			.n_columns = c.n_columns,
+			.n_replaced = c.texts.n_replaced }, err);
 	if (status == PROF_OK)
 		status = rank_forms(&c);
 	if (status == PROF_OK) {
 		sort_by_sequence(c.stacks.data, c.stacks.n,
-		                 &(struct sort_sequence){ .key = stack_key, .ctx = &c });
+		                 &(struct sort_sequence){ .key = stack_key,
+		                                          .ctx = &c });
 		status = put_lines(&c);
 	}
 	writer_release(&c);

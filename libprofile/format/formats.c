@@ -385,7 +385,7 @@ static enum prof_status note(const struct prof_notes *notes, bool strict,
                              enum prof_status status, struct prof_error *err,
                              const char *format, va_list args)
 {
-	char message[sizeof(err->message)];
+	char message[512]; /* a list of what was lost may be long */
 
 	vsnprintf(message, sizeof(message), format, args);
 	if (strict)
