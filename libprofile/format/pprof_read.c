@@ -132,9 +132,11 @@ static inline const unsigned char *next_field(const unsigned char *p,
 			return NULL;
 		f->bytes = p;
 		return p + f->value;
-	case WIRE_FIXED64:
+	case WIRE_FIXED64: /* in none of our fields: to be skipped, or wrong */
+		f->value = 0;
 		return end - p >= 8 ? p + 8 : NULL;
 	case WIRE_FIXED32:
+		f->value = 0;
 		return end - p >= 4 ? p + 4 : NULL;
 	}
 	return NULL;

@@ -8,10 +8,15 @@
  * location needs an address of its own: a location without one gets one that
  * no other has. Its address is one less than the return address that stands
  * for it.
+ *
+ * The profile is told twice: to a fold, which makes of it what a reader of the
+ * recording will get, and that to the file. So what is read and written again
+ * is the same bytes.
  */
 #include "format/raw.h"
 
 #include "base/error.h"
+#include "model/fold.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -32,8 +37,22 @@ struct profile_recorder {
 	uint64_t *stack_pcs;
 	size_t max_depth;
 	VEC(uint64_t) words, tags;
-	uint64_t n_lost;    /* values that cannot be told */
 };
+
+/* A time that is a count times the period must fit. */
+static bool fits_cpu(const struct profile_recorder *g)
+{
+	const int64_t period = g->p->period > 0 ? g->p->period : 1;
+	struct prof_sample s;
+	int64_t time, sum = 0;
+
+	for (uint32_t i = 0; prof_get_sample(g->p, i, &s); i++)
+		if (s.values[g->column] <= 0 ||
+		    __builtin_mul_overflow(s.values[g->column], period, &time) ||
+		    __builtin_add_overflow(sum, time, &sum))
+			return false;
+	return true;
+}
 
 static enum prof_status choose_column(struct profile_recorder *g)
 {
@@ -49,7 +68,7 @@ static enum prof_status choose_column(struct profile_recorder *g)
 			g->column = i;
 	if (status == PROF_OK && prof_get_sample_type(g->p, g->column, &type))
 		g->is_cpu = type.type.len == 7 &&
-			!memcmp(type.type.ptr, "samples", 7);
+			!memcmp(type.type.ptr, "samples", 7) && fits_cpu(g);
 	return status;
 }
 
@@ -176,13 +195,28 @@ static enum prof_status tell_symbol(struct profile_recorder *g, uint32_t id)
 	return status;
 }
 
+static int compare_by_pc(const void *a, const void *b, void *ctx)
+{
+	const struct profile_recorder *g = ctx;
+
+	return compare_u64(&g->pcs[*(const uint32_t *)a],
+	                   &g->pcs[*(const uint32_t *)b]);
+}
+
+/* In order of addresses, which is the same whoever numbered the locations. */
 static enum prof_status tell_symbols(struct profile_recorder *g)
 {
 	const uint32_t n = prof_n_locations(g->p);
-	enum prof_status status = PROF_OK;
+	uint32_t *ids = mem_zeroed(g->a, (size_t)n + 1, sizeof(*ids));
+	enum prof_status status = ids ? PROF_OK : error_nomem(g->err);
 
-	for (uint32_t id = 1; id <= n && status == PROF_OK; id++)
-		status = tell_symbol(g, id);
+	for (uint32_t i = 0; i < n && ids; i++)
+		ids[i] = i + 1;
+	if (ids)
+		qsort_r(ids, n, sizeof(*ids), compare_by_pc, g);
+	for (uint32_t i = 0; i < n && status == PROF_OK; i++)
+		status = tell_symbol(g, ids[i]);
+	mem_free(g->a, ids, ((size_t)n + 1) * sizeof(*ids));
 	return status;
 }
 
@@ -227,15 +261,9 @@ static enum prof_status tell_words(struct profile_recorder *g)
 
 	for (uint32_t i = 0; status == PROF_OK &&
 	     prof_get_sample(g->p, i, &s); i++) {
-		const int64_t count = s.values[g->column];
-
-		/* A count of 0 with one address would be an overflow. */
-		if (count <= 0)
-			g->n_lost++;
-		else
-			status = put_record(g, (uint64_t)count,
-			                    stack_pcs(g, s.stack),
-			                    s.label_set);
+		/* Counts are positive: see fits_cpu(). */
+		status = put_record(g, (uint64_t)s.values[g->column],
+		                    stack_pcs(g, s.stack), s.label_set);
 	}
 	return status == PROF_OK ? flush_words(g) : status;
 }
@@ -247,6 +275,9 @@ static enum prof_status tell_counts(struct profile_recorder *g)
 	struct prof_sample s;
 
 	prof_get_sample_type(g->p, g->column, &type);
+	/* Of no samples the name is told all the same. */
+	if (prof_n_samples(g->p) == 0)
+		return g->to.count(g->to.ctx, type.type, NULL, 0, g->err);
 	for (uint32_t i = 0; status == PROF_OK &&
 	     prof_get_sample(g->p, i, &s); i++) {
 		const struct prof_count_record record = {
@@ -263,19 +294,18 @@ static enum prof_status tell_counts(struct profile_recorder *g)
 
 /* ---- What is left out ---- */
 
-static enum prof_status tell_losses(struct profile_recorder *g)
+/* A recording has little of what a profile says of itself. */
+static enum prof_status note_losses(struct profile_recorder *g)
 {
 	const size_t n_types = g->p->sample_types.n;
-	const size_t n_derived = g->is_cpu && n_types == 2 ? 1 : 0;
-	const size_t n_others = n_types - 1 - n_derived;
+	struct prof_value_type type;
 
-	if (!n_others && !g->n_lost && !g->p->comments.n && g->is_cpu)
-		return PROF_OK;
-	return writing_note(g->w, g->err, "a recording cannot hold: %zu other "
-	                    "sample types, %llu samples without a positive "
-	                    "count, %zu comments%s", n_others,
-	                    (unsigned long long)g->n_lost, g->p->comments.n,
-	                    g->is_cpu ? "" : ", the unit");
+	prof_get_sample_type(g->p, g->column, &type);
+	return writing_note(g->w, g->err, "a recording keeps the stacks, the "
+	                    "labels and the %.40s of a profile; dropped: %zu "
+	                    "other sample types, %zu comments, the rest of its "
+	                    "header", type.type.ptr, n_types - 1,
+	                    g->p->comments.n);
 }
 
 static enum prof_status tell_all(struct profile_recorder *g)
@@ -291,9 +321,54 @@ static enum prof_status tell_all(struct profile_recorder *g)
 	if (status == PROF_OK)
 		status = g->is_cpu ? tell_words(g) : tell_counts(g);
 	if (status == PROF_OK)
-		status = tell_losses(g);
-	if (status == PROF_OK)
 		status = g->to.end(g->to.ctx, g->p->duration_ns, 0, g->err);
+	return status;
+}
+
+/* Tells g->p to g->to. */
+static enum prof_status tell_profile(struct profile_recorder *g)
+{
+	const size_t depth = prof_max_stack_depth(g->p) + 1;
+	const size_t n_pcs = (size_t)prof_n_locations(g->p) + 1;
+	enum prof_status status = PROF_OK;
+
+	g->max_depth = depth;
+	g->pcs = NULL;
+	g->stack = mem_zeroed(g->a, depth, sizeof(*g->stack));
+	g->stack_pcs = mem_zeroed(g->a, depth, sizeof(*g->stack_pcs));
+	if (!g->stack || !g->stack_pcs || !choose_addresses(g))
+		status = error_nomem(g->err);
+	if (status == PROF_OK)
+		status = tell_all(g);
+	mem_free(g->a, g->stack, depth * sizeof(*g->stack));
+	mem_free(g->a, g->stack_pcs, depth * sizeof(*g->stack_pcs));
+	mem_free(g->a, g->pcs, n_pcs * sizeof(*g->pcs));
+	vec_release(&g->words, g->a);
+	vec_release(&g->tags, g->a);
+	return status;
+}
+
+/* What a reader of the recording gets. */
+static enum prof_status fold_profile(struct prof_profile **out,
+                                     struct profile_recorder *g)
+{
+	const struct prof_read_options options = { 0 };
+	struct prof_builder *b = prof_builder_new(g->a);
+	struct fold *fold = NULL;
+	enum prof_status status;
+
+	if (!b)
+		return error_nomem(g->err);
+	status = fold_new(&fold, &g->to, b, &options, g->err);
+	if (status == PROF_OK)
+		status = tell_profile(g);
+	if (status == PROF_OK)
+		status = fold_finish(fold, g->err);
+	if (fold)
+		fold_free(fold);
+	if (status == PROF_OK)
+		return prof_builder_finish(out, b, g->err);
+	prof_builder_free(b);
 	return status;
 }
 
@@ -303,24 +378,21 @@ enum prof_status raw_write_profile(const struct prof_profile *p,
                                    struct prof_error *err)
 {
 	struct profile_recorder g = {
-		.p = p, .w = w, .to = *to, .a = &w->allocator, .err = err,
-		.max_depth = prof_max_stack_depth(p) + 1,
+		.p = p, .w = w, .a = &w->allocator, .err = err,
 	};
-	const size_t depth = g.max_depth;
-	const size_t n_pcs = (size_t)prof_n_locations(p) + 1;
+	struct prof_profile *folded = NULL;
 	enum prof_status status = choose_column(&g);
 
-	g.stack = mem_zeroed(g.a, depth, sizeof(*g.stack));
-	g.stack_pcs = mem_zeroed(g.a, depth, sizeof(*g.stack_pcs));
-	if (status == PROF_OK &&
-	    (!g.stack || !g.stack_pcs || !choose_addresses(&g)))
-		status = error_nomem(err);
 	if (status == PROF_OK)
-		status = tell_all(&g);
-	mem_free(g.a, g.stack, depth * sizeof(*g.stack));
-	mem_free(g.a, g.stack_pcs, depth * sizeof(*g.stack_pcs));
-	mem_free(g.a, g.pcs, n_pcs * sizeof(*g.pcs));
-	vec_release(&g.words, g.a);
-	vec_release(&g.tags, g.a);
+		status = note_losses(&g);
+	if (status == PROF_OK)
+		status = fold_profile(&folded, &g);
+	if (status == PROF_OK) {
+		g.p = folded;
+		g.column = 0;
+		g.to = *to;
+		status = tell_profile(&g);
+	}
+	prof_profile_free(folded);
 	return status;
 }

@@ -271,12 +271,17 @@ records:
                              b"^profconv: stdin: .*cut at byte [0-9]+")
             self.assertEqual(out.read_bytes() == b"old", code == 1)
 
-    def test_profile_is_none(self):
+    def test_profile_becomes_one(self):
         out = self.file("out", "old")
-        result = profconv("yaml-to-raw", self.file("in", YAML), out)
+        result = profconv("yaml-to-raw", "--strict", self.file("in", YAML),
+                          out)
         self.assertEqual(result.returncode, 1)
-        self.assertRegex(result.stderr, b"out: .*raw cannot hold a profile")
+        self.assertRegex(result.stderr, b"out: .*dropped")
         self.assertEqual(out.read_text(), "old")
+        result = profconv("yaml-to-raw", self.file("in", YAML), out)
+        self.assertEqual(result.returncode, 0)
+        self.assertRegex(result.stderr, b"out: note: .*dropped")
+        self.assertTrue(out.read_bytes().startswith(b"\x89PRAW"))
 
 
 class Inputs(InFolder):
