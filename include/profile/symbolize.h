@@ -64,6 +64,11 @@ struct prof_symbolize_options {
 	enum prof_symbolize_mode mode;
 	enum prof_demangle demangle;
 	bool no_inlines;         /* the outermost frame only */
+	/*
+	 * As Go's builder leaves a profile: no frames of runtime.goexit, and
+	 * of the flags of mappings has_functions alone.
+	 */
+	bool go_exact;
 	bool debuginfod;         /* ask the servers of DEBUGINFOD_URLS */
 	/*
 	 * Directories to look for binaries in, split by ':', in the layouts

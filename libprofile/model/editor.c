@@ -2,6 +2,7 @@
 #include "model/editor.h"
 
 #include "base/error.h"
+#include "base/varint.h"
 
 #include <string.h>
 
@@ -205,4 +206,72 @@ enum prof_status profile_editor_finish(struct profile_editor *e,
 	e->lines.n = e->lines.capacity = 0;
 	release(e);
 	return PROF_OK;
+}
+
+/* ---- Stacks ---- */
+
+/* A table of stacks that takes the place of another. */
+struct restack {
+	struct byte_table table;
+	struct interner interner;
+	VEC(unsigned char) stack; /* being put together */
+	VEC(uint32_t) ids;        /* the new id of each old stack */
+};
+
+/* Adds a stack without the frames that are dropped. */
+static bool restack(struct restack *r, struct prof_str old,
+                    const bool *is_dropped, const struct prof_allocator *a)
+{
+	const unsigned char *p = (const unsigned char *)old.ptr;
+	const unsigned char *end = p + old.len;
+	uint32_t id = 0;
+
+	r->stack.n = 0;
+	if (!vec_reserve(&r->stack, old.len, a))
+		return false;
+	while (p < end) {
+		const unsigned char *begin = p;
+		uint32_t location;
+
+		p = varint_get_known(p, &location);
+		if (is_dropped[location])
+			continue;
+		memcpy(r->stack.data + r->stack.n, begin, (size_t)(p - begin));
+		r->stack.n += (size_t)(p - begin);
+	}
+	if (r->stack.n)
+		id = intern_bytes(&r->interner, r->stack.data, r->stack.n, a);
+	if (r->stack.n && !id)
+		return false;
+	vec_put(&r->ids, id);
+	return true;
+}
+
+enum prof_status profile_drop_frames(struct prof_profile *p,
+                                     const bool *is_dropped,
+                                     struct prof_error *err)
+{
+	const struct prof_allocator a = p->allocator;
+	struct restack r = { .ids = { NULL, 0, 0 } };
+	uint32_t n = byte_table_n(&p->stacks);
+	bool ok;
+
+	r.interner = (struct interner){ &r.table, .seed = hash_seed() };
+	ok = byte_table_begin(&r.table, &a) && vec_reserve(&r.ids, n, &a);
+	for (uint32_t i = 0; i < n && ok; i++)
+		ok = restack(&r, byte_table_get(&p->stacks, i), is_dropped, &a);
+	if (ok) {
+		struct byte_table old = p->stacks;
+
+		for (size_t i = 0; i < p->samples.n; i++)
+			p->samples.data[i].stack =
+				r.ids.data[p->samples.data[i].stack];
+		p->stacks = r.table;
+		r.table = old;
+	}
+	intern_release(&r.interner, &a);
+	byte_table_release(&r.table, &a);
+	vec_release(&r.stack, &a);
+	vec_release(&r.ids, &a);
+	return ok ? PROF_OK : error_nomem(err);
 }

@@ -47,4 +47,12 @@ enum prof_status profile_editor_finish(struct profile_editor *e,
                                        struct prof_error *err);
 void profile_editor_cancel(struct profile_editor *e);
 
+/*
+ * Takes locations out of all stacks: location id goes where is_dropped[id].
+ * They stay in their table. PROF_NOMEM, and then all is as it was.
+ */
+enum prof_status profile_drop_frames(struct prof_profile *p,
+                                     const bool *is_dropped,
+                                     struct prof_error *err);
+
 #endif

@@ -431,6 +431,37 @@ static void report(struct job *j)
 	}
 }
 
+/* See .go_exact. Source: Go runtime/pprof, profileBuilder. */
+static enum prof_status leave_as_go_does(struct prof_profile *p,
+                                         struct prof_error *err)
+{
+	static const char goexit[] = "runtime.goexit";
+	bool *is_goexit = mem_zeroed(&mem_malloc, p->locations.n, 1);
+	uint32_t n = prof_n_locations(p);
+	enum prof_status status;
+
+	if (!is_goexit)
+		return error_nomem(err);
+	for (uint32_t id = 1; id <= n; id++) {
+		const struct row_location *l = &p->locations.data[id];
+		const struct prof_line *line =
+			&p->lines.data[location_first_line(l)];
+		struct prof_str name;
+
+		if (location_n_lines(l) != 1)
+			continue;
+		name = profile_string(p, p->functions.data[line->function]
+		                                 .name);
+		is_goexit[id] = name.len == sizeof(goexit) - 1 &&
+		                memcmp(name.ptr, goexit, name.len) == 0;
+	}
+	for (size_t id = 1; id < p->mappings.n; id++)
+		p->mappings.data[id].has &= MAPPING_HAS_FUNCTIONS;
+	status = profile_drop_frames(p, is_goexit, err);
+	mem_free(&mem_malloc, is_goexit, p->locations.n);
+	return status;
+}
+
 static enum prof_status write_answers(struct job *j, struct prof_error *err)
 {
 	struct profile_editor editor;
@@ -542,6 +573,8 @@ enum prof_status prof_symbolize(struct prof_profile *p,
 		error_nomem(err);
 	if (status == PROF_OK)
 		report(j);
+	if (status == PROF_OK && j->options.go_exact)
+		status = leave_as_go_does(p, err);
 	release(j);
 	return status;
 }

@@ -3,9 +3,11 @@
 #include <profile/symbolize.h>
 
 #include "base/cursor.h"
+#include "base/input.h"
 #include "model/editor.h"
 #include "testing.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -169,7 +171,90 @@ START_TEST(editor_failures_change_nothing)
 }
 END_TEST
 
+START_TEST(goexit_is_dropped)
+{
+	struct prof_builder *b = prof_builder_new(NULL);
+	struct prof_line line = { .line = 1 };
+	const int64_t one = 1;
+	struct prof_profile *p;
+	struct prof_sample s;
+	uint32_t ids[2], got[4];
+
+	prof_add_sample_type(b, &(struct prof_value_type){ str("n"), str("") });
+	line.function = prof_add_function(
+		b, &(struct prof_function){ .name = str("main.main") });
+	ids[0] = prof_add_location(b, &(struct prof_location){
+					      .address = 16, .n_lines = 1,
+					      .lines = &line });
+	line.function = prof_add_function(
+		b, &(struct prof_function){ .name = str("runtime.goexit") });
+	ids[1] = prof_add_location(b, &(struct prof_location){
+					      .address = 32, .n_lines = 1,
+					      .lines = &line });
+	prof_add_sample(b, prof_add_stack(b, ids, 2), 0, &one);
+	prof_add_sample(b, prof_add_stack(b, ids + 1, 1), 0, &one);
+	ck_assert_int_eq(prof_builder_finish(&p, b, NULL), PROF_OK);
+	ck_assert_int_eq(
+		prof_symbolize(p,
+	                       &PROF_OPTIONS(prof_symbolize_options,
+	                                     .go_exact = true),
+	                       NULL),
+		PROF_OK);
+	ck_assert(prof_get_sample(p, 0, &s));
+	ck_assert_uint_eq(prof_get_stack(p, s.stack, got, 4), 1);
+	ck_assert_uint_eq(got[0], ids[0]);
+	ck_assert(prof_get_sample(p, 1, &s));
+	ck_assert_uint_eq(s.stack, 0);
+	prof_profile_free(p);
+}
+END_TEST
+
 /* ---- Whole ---- */
+
+/* Live captures of Go programs give what Go's own builder made of them. */
+START_TEST(go_live_capture)
+{
+	static const char name[] = "raw/live-plain-noinline";
+	struct prof_profile *got, *expected;
+	struct memory_source parts[2];
+	struct bytes words, tags, maps;
+	char go[2048], path[4096];
+
+	if (!corpus_folder())
+		return;
+	snprintf(go, sizeof(go), "%s/../oracle/go", corpus_folder());
+	snprintf(path, sizeof(path), "%s/%s.pb.gz", go, name);
+	if (!file_exists(path))
+		return;
+	expected = read_profile_file(path, NULL);
+	snprintf(path, sizeof(path), "%s/%s.words", go, name);
+	words = bytes_of_file(path);
+	snprintf(path, sizeof(path), "%s/%s.tags", go, name);
+	tags = bytes_of_file(path);
+	snprintf(path, sizeof(path), "%s/%s.maps", go, name);
+	maps = bytes_of_file(path);
+	parts[0] = (struct memory_source){ tags.data, tags.size, 0 };
+	parts[1] = (struct memory_source){ maps.data, maps.size, 0 };
+	got = read_profile(words,
+	                   &PROF_OPTIONS(prof_read_options, .format = "raw",
+	                                 .go_exact = true,
+	                                 .tags = source_memory(&parts[0]),
+	                                 .maps = source_memory(&parts[1])));
+	ck_assert_int_eq(
+		prof_symbolize(got,
+	                       &PROF_OPTIONS(prof_symbolize_options,
+	                                     .go_exact = true,
+	                                     .binary_path = go),
+	                       NULL),
+		PROF_OK);
+	assert_same_profile(got, expected, TEXT_NO_TIMES, name);
+	prof_profile_free(got);
+	prof_profile_free(expected);
+	free(words.data);
+	free(tags.data);
+	free(maps.data);
+}
+END_TEST
 
 START_TEST(names_that_are_there)
 {
@@ -243,6 +328,8 @@ int main(void)
 	tcase_add_test(tc, cursor_starts_inside);
 	tcase_add_test(tc, editor_replaces_lines);
 	tcase_add_test(tc, editor_failures_change_nothing);
+	tcase_add_test(tc, goexit_is_dropped);
+	tcase_add_test(tc, go_live_capture);
 	tcase_add_test(tc, names_that_are_there);
 	tcase_add_test(tc, frames_of_this_process);
 	suite_add_tcase(suite, tc);
