@@ -76,6 +76,7 @@ static bool join_labels(struct tag_maker *m, uint32_t *out)
 	const struct prof_profile *p = m->g->p;
 	size_t n = 0;
 
+	label_set_drop_base(&m->set, p);
 	while (n < m->set.labels.n && !m->set.labels.data[n].is_number)
 		n++;
 	if (n > 1)

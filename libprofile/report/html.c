@@ -169,6 +169,7 @@ static void put_set(struct html *h, uint32_t set)
 		h->has_failed = true;
 		return;
 	}
+	label_set_drop_base(&h->set, p);
 	put(h, h->set.labels.n);
 	for (size_t i = 0; i < h->set.labels.n; i++) {
 		const struct row_label *l = &h->set.labels.data[i];

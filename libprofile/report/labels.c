@@ -58,6 +58,19 @@ bool label_set_read(struct label_set *to, const struct prof_profile *p,
 	return true;
 }
 
+void label_set_drop_base(struct label_set *set, const struct prof_profile *p)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < set->labels.n; i++) {
+		const struct row_label *l = &set->labels.data[i];
+
+		if (!str_equals(profile_string(p, l->key), BASE_KEY))
+			set->labels.data[n++] = *l;
+	}
+	set->labels.n = n;
+}
+
 void label_set_release(struct label_set *to, const struct prof_allocator *a)
 {
 	vec_release(&to->labels, a);

@@ -22,6 +22,12 @@ struct label_set {
 /* Reads a set over what was there. False: out of memory. */
 bool label_set_read(struct label_set *to, const struct prof_profile *p,
                     uint32_t set, const struct prof_allocator *a);
+
+/* The key of the label that marks what a difference was taken from. */
+#define BASE_KEY "pprof::base"
+
+/* Without that label, which is no user's. */
+void label_set_drop_base(struct label_set *set, const struct prof_profile *p);
 void label_set_release(struct label_set *to, const struct prof_allocator *a);
 
 /*

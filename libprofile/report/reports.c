@@ -68,7 +68,7 @@ static bool is_base_sample(const struct prof_profile *p, uint32_t set)
 
 		at = label_unpack(at, &label);
 		if (!label.is_number &&
-		    str_equals(profile_string(p, label.key), "pprof::base") &&
+		    str_equals(profile_string(p, label.key), BASE_KEY) &&
 		    str_equals(profile_string(p, label.str), "true"))
 			return true;
 	}

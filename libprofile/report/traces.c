@@ -72,8 +72,11 @@ static void write_frames(struct traces *t, uint32_t location,
 	uint32_t end = f->first.data[location + 1];
 
 	for (uint32_t i = f->first.data[location]; i < end; i++) {
-		output_printf(t->r->out, "%10s   ", *value);
-		*value = "";
+		if (*value != NULL)
+			output_printf(t->r->out, "%10s   ", *value);
+		else
+			output_bytes(t->r->out, "             ", 13);
+		*value = NULL;
 		output_str(t->r->out,
 		           byte_table_get(&t->names, f->lines.data[i] + 1));
 		output_text(t->r->out, i + 1 < end ? " (inline)\n" : "\n");
