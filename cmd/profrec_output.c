@@ -6,6 +6,8 @@
  */
 #include "profrec.h"
 
+#include <profile/symbolize.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -149,6 +151,12 @@ static struct prof_profile *read_kind(const struct image *image,
 	                            .kind = kind), &err) != PROF_OK)
 		say("the %s profile of process %ld: %s", kind,
 		    (long)image->pid, err.message);
+	/* Now, while the files are those that ran. */
+	if (p && prof_symbolize(p, &PROF_OPTIONS(prof_symbolize_options,
+	                                         .pid = (uint64_t)image->pid),
+	                        &err) != PROF_OK)
+		say("no symbols for process %ld: %s", (long)image->pid,
+		    err.message);
 	return p;
 }
 
@@ -282,9 +290,11 @@ static const struct kind {
 	{ PROF_TARGET_FD, "child" },
 };
 
+/* first[size] becomes the name of the first file. */
 static bool write_kinds(const struct image *image, const struct wishes *w,
-                        char *name, size_t size)
+                        char *first, size_t size)
 {
+	char name[PATH_MAX + 128];
 	const bool is_one = (w->target.kinds & (w->target.kinds - 1)) == 0 &&
 	                    w->target.kinds != PROF_TARGET_FD;
 	bool is_good = true;
@@ -300,8 +310,10 @@ static bool write_kinds(const struct image *image, const struct wishes *w,
 			is_good = false;
 			continue;
 		}
-		file_name(name, size, image, w->output,
+		file_name(name, sizeof(name), image, w->output,
 		          is_one ? NULL : kinds[i].name);
+		if (*first == '\0')
+			snprintf(first, size, "%s", name);
 		is_good = write_profile(p, name) && is_good;
 		if (!w->is_quiet) {
 			fprintf(stderr, "profrec: %s profile in %s\n",
@@ -349,6 +361,6 @@ bool image_finish(struct image *image, const struct wishes *w)
 		}
 	}
 	if (!w->is_quiet && is_good && image->is_command)
-		fprintf(stderr, "profrec: next: profreport %s\n", name);
+		fprintf(stderr, "profrec: next: profreport top %s\n", name);
 	return is_good;
 }

@@ -98,7 +98,7 @@ check "duration: less CPU time" \
 "$profrec" --cpu=500 -o said.pb.gz -- "$busy" 2>err
 check "says what it got" grep -q "samples of [0-9]* threads, 0 lost" err
 check "says where" grep -q "cpu profile in said.pb.gz" err
-check "says what next" grep -q "next: profreport said.pb.gz" err
+check "says what next" grep -q "next: profreport top said.pb.gz" err
 
 # ---- Refusals ----
 printf '#!%s -u\n' "$dir/absent" >script
