@@ -24,7 +24,7 @@ check() {
 # sum FILE KIND TYPE/UNIT: a total, 0 where there is none.
 sum() {
 	"$inspect" "$1" ${2:+"$2"} |
-		awk -v t="$3" '$1 == "total" && $2 == t { s = $3 } END { print s + 0 }'
+		awk -v t="$3" '$1 == "total" && $2 == t { s = $3 } END { printf "%.0f\n", s }'
 }
 
 # A busy program uses 0.2 * 2 + 0.05 + 0.025 s and a little more.
