@@ -100,6 +100,25 @@ check "says what it got" grep -q "samples of [0-9]* threads, 0 lost" err
 check "says where" grep -q "cpu profile in said.pb.gz" err
 check "says what next" grep -q "next: profreport top said.pb.gz" err
 
+# ---- A dump while it runs ----
+"$profrec" -q --cpu=500 --heap=1 -o dump.raw -- "$busy" return 2 &
+tries=0 pid=
+while [ -z "$pid" ] && [ $tries -lt 100 ]; do
+	sleep 0.1
+	pid=$(tr -d " " 2>/dev/null <"/proc/$!/task/$!/children")
+	tries=$((tries + 1))
+done
+sleep 1
+check "dump" "$profrec" --dump="$pid"
+wait $!
+check "dump: CPU" [ "$(sum dump.dump1.cpu.pb.gz "" cpu/nanoseconds)" -gt 0 ]
+check "dump: heap" \
+	[ "$(sum dump.dump1.heap.pb.gz "" inuse_space/bytes)" -ge 2097152 ]
+check "dump: the rest" [ "$(sum dump.raw cpu cpu/nanoseconds)" -gt \
+	"$(sum dump.dump1.cpu.pb.gz "" cpu/nanoseconds)" ]
+"$profrec" --dump=1 2>err
+check "dump of another" [ $? -eq 1 ]
+
 # ---- Refusals ----
 printf '#!%s -u\n' "$dir/absent" >script
 chmod +x script
