@@ -85,13 +85,28 @@ static void finish_former(struct session *s, pid_t pid)
 }
 
 /* What is left unread when a socket is closed takes the answer with it. */
-static bool read_hello(int fd)
+static char read_hello(int fd)
 {
 	const struct timeval patience = { 1, 0 };
-	char byte;
+	char byte = 0;
 
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	return recv(fd, &byte, 1, 0) == 1 && byte == 'B';
+	return recv(fd, &byte, 1, 0) == 1 ? byte : 0;
+}
+
+/* Another profrec wants files of what there is so far. */
+static void dump(struct session *s, int fd)
+{
+	struct image *i = NULL;
+	char answer = 'N';
+	pid_t pid;
+
+	if (recv(fd, &pid, sizeof(pid), 0) == (ssize_t)sizeof(pid))
+		for (i = s->images; i && (i->pid != pid || i->has_ended);)
+			i = i->next;
+	if (i && image_drain(i) && image_dump(i, s->w))
+		answer = 'K';
+	send(fd, &answer, 1, MSG_NOSIGNAL);
 }
 
 static void welcome(struct session *s, int fd)
@@ -99,10 +114,15 @@ static void welcome(struct session *s, int fd)
 	struct ucred peer = { 0, 0, 0 };
 	socklen_t size = sizeof(peer);
 	struct image *image;
+	char hello;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 ||
-	    (peer.uid != geteuid() && geteuid() != 0 && peer.uid != 0) ||
-	    !read_hello(fd) || s->is_stopped ||
+	    (peer.uid != geteuid() && geteuid() != 0 && peer.uid != 0))
+		return;
+	hello = read_hello(fd);
+	if (hello == 'D')
+		dump(s, fd);
+	if (hello != 'B' || s->is_stopped ||
 	    (peer.pid != s->command && !s->w->follow_children))
 		return;
 	finish_former(s, peer.pid);
@@ -261,6 +281,8 @@ int main(int argc, char **argv)
 
 	if (code >= 0)
 		return code;
+	if (w.dump != 0)
+		return launch_ask_dump(w.dump) ? 0 : 1;
 	if (!launch_check(w.command[0], path, sizeof(path)))
 		return errno == ENOENT ? 127 : 126;
 	s.listener = launch_listen(name, sizeof(name));

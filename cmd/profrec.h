@@ -22,6 +22,7 @@ struct wishes {
 	const char *output;
 	double duration; /* seconds; 0: until the program ends */
 	bool follow_children, is_quiet;
+	pid_t dump; /* of that process, by the profrec that runs it; 0: none */
 	char **command;
 };
 
@@ -40,6 +41,9 @@ int launch_listen(char *name, size_t size);
 /* Starts the command with our library in it. -1: told. */
 pid_t launch_start(const struct wishes *w, const char *socket_name);
 
+/* Asks the profrec that runs process pid for a dump. False: told. */
+bool launch_ask_dump(pid_t pid);
+
 /* ---- Output ---- */
 
 /* One image of a program: a process until it ends or execs. */
@@ -48,6 +52,8 @@ struct image {
 	struct prof_target *target;
 	struct prof_recorder recorder;
 	FILE *spool;  /* the recording; a file without a name */
+	FILE *tables; /* while a dump is made: all but the CPU samples */
+	unsigned n_dumps;
 	pid_t pid;
 	bool is_command; /* the process that was started */
 	bool was_replaced; /* by exec */
@@ -61,6 +67,9 @@ void image_free(struct image *image);
 bool image_drain(struct image *image);
 /* Writes the files and says what is in them. False: told. */
 bool image_finish(struct image *image, const struct wishes *w);
+
+/* Writes profiles of what there is so far; the program goes on. */
+bool image_dump(struct image *image, const struct wishes *w);
 
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

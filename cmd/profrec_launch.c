@@ -166,6 +166,57 @@ int launch_listen(char *name, size_t size)
 	return fd;
 }
 
+/* ---- Asking another profrec ---- */
+
+/* The value of NAME= in /proc/PID/environ. */
+static bool read_environment(char *value, size_t size, pid_t pid,
+                             const char *name)
+{
+	char path[64], *text = NULL;
+	size_t room = 0, found = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%ld/environ", (long)pid);
+	f = fopen(path, "r");
+	while (f && !found && getdelim(&text, &room, '\0', f) > 0)
+		if (!strncmp(text, name, strlen(name)))
+			found = (size_t)snprintf(value, size, "%s",
+			                         text + strlen(name));
+	free(text);
+	if (f)
+		fclose(f);
+	return found > 0 && found < size;
+}
+
+bool launch_ask_dump(pid_t pid)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	char name[sizeof(address.sun_path) - 1], answer = 'N';
+	char question[1 + sizeof(pid)] = "D";
+	int fd;
+
+	if (!read_environment(name, sizeof(name), pid, "PROFREC_SOCKET=")) {
+		say("process %ld does not run under profrec", (long)pid);
+		return false;
+	}
+	memcpy(address.sun_path + 1, name, strlen(name));
+	memcpy(question + 1, &pid, sizeof(pid));
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 ||
+	    connect(fd, (struct sockaddr *)&address,
+	            (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 +
+	                        strlen(name))) != 0 ||
+	    send(fd, question, sizeof(question), MSG_NOSIGNAL) < 0 ||
+	    recv(fd, &answer, 1, 0) < 0)
+		say("no answer from the profrec of process %ld: %s", (long)pid,
+		    strerror(errno));
+	else if (answer != 'K')
+		say("process %ld is not recorded", (long)pid);
+	if (fd >= 0)
+		close(fd);
+	return answer == 'K';
+}
+
 /* ---- Starting ---- */
 
 /* Beside this program as it was built, or as it was installed. */

@@ -23,6 +23,8 @@ static const char help[] =
 	"  --source=NAME        of CPU samples: auto, perf, perf-user, timer\n"
 	"  --label KEY=VALUE    a label for all CPU samples; may be repeated\n"
 	"  --follow-children    child processes too\n"
+	"  --dump=PID           write profiles of a process that runs under\n"
+	"                       profrec, now; takes no command\n"
 	"  --duration=SECONDS   stop recording then; the command goes on\n"
 	"\n"
 	"Output:\n"
@@ -36,8 +38,9 @@ static const char help[] =
 	"The exit code is the command's.\n";
 
 enum {
-	OPT_CPU = 256, OPT_HEAP, OPT_BLOCK, OPT_MUTEX, OPT_THREADCREATE, OPT_FD, OPT_SOURCE, OPT_LABEL,
-	OPT_FOLLOW, OPT_DURATION, OPT_HELP, OPT_VERSION
+	OPT_CPU = 256, OPT_HEAP, OPT_BLOCK, OPT_MUTEX, OPT_THREADCREATE,
+	OPT_FD, OPT_SOURCE, OPT_LABEL, OPT_FOLLOW, OPT_DUMP, OPT_DURATION,
+	OPT_HELP, OPT_VERSION
 };
 
 static const struct option rows[] = {
@@ -50,6 +53,7 @@ static const struct option rows[] = {
 	{ "source", required_argument, NULL, OPT_SOURCE },
 	{ "label", required_argument, NULL, OPT_LABEL },
 	{ "follow-children", no_argument, NULL, OPT_FOLLOW },
+	{ "dump", required_argument, NULL, OPT_DUMP },
 	{ "duration", required_argument, NULL, OPT_DURATION },
 	{ "output", required_argument, NULL, 'o' },
 	{ "quiet", no_argument, NULL, 'q' },
@@ -128,7 +132,7 @@ static bool label(struct wishes *w, char *text)
 /* -1: go on; 2: told what is wrong; 0: done. */
 static int take(struct wishes *w, int option)
 {
-	int64_t hz = 100, fraction = 1;
+	int64_t hz = 100, fraction = 1, pid = 0;
 	bool is_good = true;
 
 	switch (option) {
@@ -167,6 +171,10 @@ static int take(struct wishes *w, int option)
 	case OPT_FOLLOW:
 		w->follow_children = true;
 		break;
+	case OPT_DUMP:
+		is_good = number(&pid, optarg, INT32_MAX, "--dump");
+		w->dump = (pid_t)pid;
+		break;
 	case OPT_DURATION:
 		is_good = seconds(&w->duration, optarg);
 		break;
@@ -198,6 +206,8 @@ int options_read(struct wishes *w, int argc, char **argv)
 		if (code >= 0)
 			return code;
 	}
+	if (w->dump != 0 && optind == argc)
+		return -1;
 	if (optind == argc) {
 		fputs("usage: profrec [OPTION]... [--] COMMAND [ARG]...\n"
 		      "Try profrec --help.\n", stderr);

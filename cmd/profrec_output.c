@@ -6,6 +6,8 @@
  */
 #include "profrec.h"
 
+#include <profile/symbolize.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -112,9 +114,14 @@ static void file_name(char *out, size_t size, const struct image *image,
 	if (image->was_replaced)
 		n += snprintf(extra + n, sizeof(extra) - (size_t)n,
 		              ".before-exec");
+	if (image->tables)
+		n += snprintf(extra + n, sizeof(extra) - (size_t)n, ".dump%u",
+		              image->n_dumps);
 	if (kind)
 		snprintf(extra + n, sizeof(extra) - (size_t)n, ".%s", kind);
-	snprintf(out, size, "%.*s%s%s", (int)at, name, extra, name + at);
+	/* A dump is of profiles, whatever the recording will be. */
+	snprintf(out, size, "%.*s%s%s", (int)at, name, extra,
+	         image->tables && is_raw_name(name) ? ".pb.gz" : name + at);
 }
 
 /* ---- Files ---- */
@@ -139,16 +146,30 @@ static bool copy_spool(const struct image *image, const char *name)
 static struct prof_profile *read_kind(const struct image *image,
                                       const char *kind)
 {
+	FILE *from = image->tables && strcmp(kind, "cpu") != 0
+	                     ? image->tables : image->spool;
 	struct prof_profile *p = NULL;
 	struct prof_error err;
+	char name[64];
+	int fd;
 
-	fflush(image->spool);
-	lseek(fileno(image->spool), 0, SEEK_SET);
-	if (prof_read(&p, prof_source_fd(fileno(image->spool)),
+	/* With an offset of our own: the recorder may go on writing. */
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fileno(from));
+	fd = open(name, O_RDONLY | O_CLOEXEC);
+	if (prof_read(&p, prof_source_fd(fd),
 	              &PROF_OPTIONS(prof_read_options, .format = "raw",
-	                            .kind = kind), &err) != PROF_OK)
+	                            .kind = kind,
+	                            .salvage = image->tables != NULL),
+	              &err) != PROF_OK)
 		say("the %s profile of process %ld: %s", kind,
 		    (long)image->pid, err.message);
+	close(fd);
+	/* Now, while the files are those that ran. */
+	if (p && prof_symbolize(p, &PROF_OPTIONS(prof_symbolize_options,
+	                                         .pid = (uint64_t)image->pid),
+	                        &err) != PROF_OK)
+		say("no symbols for process %ld: %s", (long)image->pid,
+		    err.message);
 	return p;
 }
 
@@ -282,9 +303,11 @@ static const struct kind {
 	{ PROF_TARGET_FD, "child" },
 };
 
+/* first[size] becomes the name of the first file. */
 static bool write_kinds(const struct image *image, const struct wishes *w,
-                        char *name, size_t size)
+                        char *first, size_t size)
 {
+	char name[PATH_MAX + 128];
 	const bool is_one = (w->target.kinds & (w->target.kinds - 1)) == 0 &&
 	                    w->target.kinds != PROF_TARGET_FD;
 	bool is_good = true;
@@ -300,8 +323,10 @@ static bool write_kinds(const struct image *image, const struct wishes *w,
 			is_good = false;
 			continue;
 		}
-		file_name(name, size, image, w->output,
+		file_name(name, sizeof(name), image, w->output,
 		          is_one ? NULL : kinds[i].name);
+		if (*first == '\0')
+			snprintf(first, size, "%s", name);
 		is_good = write_profile(p, name) && is_good;
 		if (!w->is_quiet) {
 			fprintf(stderr, "profrec: %s profile in %s\n",
@@ -311,6 +336,34 @@ static bool write_kinds(const struct image *image, const struct wishes *w,
 		}
 		prof_profile_free(p);
 	}
+	return is_good;
+}
+
+bool image_dump(struct image *image, const struct wishes *w)
+{
+	char first[PATH_MAX + 128] = "";
+	struct prof_recorder recorder;
+	struct prof_error err;
+	bool is_good = false;
+
+	image->tables = tmpfile();
+	image->n_dumps++;
+	if (!image->tables ||
+	    prof_recorder_new(&recorder, "raw",
+	                      prof_sink_fd(fileno(image->tables)), NULL,
+	                      &err) != PROF_OK) {
+		say("cannot dump process %ld", (long)image->pid);
+		goto done;
+	}
+	if (prof_target_tables(image->target, &recorder, &err) == PROF_OK)
+		is_good = write_kinds(image, w, first, sizeof(first));
+	else
+		say("%s", err.message);
+	prof_recorder_free(&recorder);
+done:
+	if (image->tables)
+		fclose(image->tables);
+	image->tables = NULL;
 	return is_good;
 }
 
@@ -349,6 +402,6 @@ bool image_finish(struct image *image, const struct wishes *w)
 		}
 	}
 	if (!w->is_quiet && is_good && image->is_command)
-		fprintf(stderr, "profrec: next: profreport %s\n", name);
+		fprintf(stderr, "profrec: next: profreport top %s\n", name);
 	return is_good;
 }

@@ -315,6 +315,14 @@ PROF_API enum prof_status prof_target_drain(struct prof_target *t,
                                             struct prof_error *err);
 
 /*
+ * Tells another recorder, while the program runs, all but CPU samples: a
+ * recording of its own from header to end.
+ */
+PROF_API enum prof_status prof_target_tables(const struct prof_target *t,
+                                             const struct prof_recorder *r,
+                                             struct prof_error *err);
+
+/*
  * The program is gone: the same for the last time, and what it had of other
  * kinds, and the end. Where it never began there is a header and an end.
  */

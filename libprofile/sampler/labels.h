@@ -38,4 +38,8 @@ uint64_t labels_tag(void);
 size_t labels_decode(struct prof_label *labels,
                      const struct label_table *table, uint64_t tag);
 
+/* The same of a set of this process; NULL has none. */
+size_t labels_decode_own(struct prof_label *labels,
+                         const struct prof_label_set *set);
+
 #endif

@@ -12,15 +12,15 @@
  */
 #include "sampler/lock.h"
 
+#include "sampler/clock.h"
 #include "sampler/futex_lock.h"
 #include "sampler/machine.h"
 #include "sampler/stacks.h"
-#include "sampler/state.h"
 #include "sampler/unwind.h"
 
-#include <string.h>
+#include <profile/sampler.h>
 
-enum { LOCK_DEPTH = 32 };
+#include <string.h>
 
 _Atomic bool locks_are_watched;
 _Atomic uint16_t lock_waiters[LOCK_SLOTS];
@@ -31,7 +31,7 @@ static struct futex_lock wait_lock;
 /* Stack ids of unlockers, with 32 bits of the lock's address. */
 static _Atomic uint64_t unlockers[LOCK_SLOTS];
 
-static void update_watch(void)
+void locks_update_watch(void)
 {
 	atomic_store(&locks_are_watched,
 	             block_table && (atomic_load(&block_table->rate) > 0 ||
@@ -42,7 +42,7 @@ void locks_keep_in(struct wait_table *block, struct wait_table *mutex)
 {
 	block_table = block;
 	mutex_table = mutex;
-	update_watch();
+	locks_update_watch();
 }
 
 void locks_after_fork(void)
@@ -50,7 +50,7 @@ void locks_after_fork(void)
 	block_table = mutex_table = NULL;
 	memset(&wait_lock, 0, sizeof(wait_lock));
 	memset((void *)lock_waiters, 0, sizeof(lock_waiters));
-	update_watch();
+	locks_update_watch();
 }
 
 /* ---- Buckets ---- */
@@ -94,9 +94,9 @@ static void add(struct wait_table *t, uint32_t stack, double count,
 
 static uint32_t stack_of(const struct cfi_regs *regs)
 {
-	uint64_t pcs[LOCK_DEPTH];
+	uint64_t pcs[WAIT_DEPTH];
 	enum unwind_end end;
-	size_t n = unwind(pcs, LOCK_DEPTH - 1, regs, UNWIND_AT_CALL, &end);
+	size_t n = unwind(pcs, WAIT_DEPTH - 1, regs, UNWIND_AT_CALL, &end);
 
 	if (end == UNWIND_TRUNCATED)
 		pcs[n++] = PROF_PC_TRUNCATED;
@@ -163,74 +163,4 @@ void lock_note_unlock(const void *lock, const struct cfi_regs *regs)
 		             slot_of(lock, stack_of(regs)));
 	else /* this one lets a waiter go that is not sampled */
 		atomic_store(&unlockers[lock_hash(lock)], 0);
-}
-
-/* ---- Rates and records ---- */
-
-void prof_set_block_rate(int64_t ns)
-{
-	if (!sampler_init(NULL))
-		return;
-	atomic_store(&sampler_state->block.rate, ns < 0 ? 0 : ns);
-	update_watch();
-}
-
-void prof_set_mutex_fraction(int32_t fraction)
-{
-	if (!sampler_init(NULL))
-		return;
-	atomic_store(&sampler_state->mutex.rate, fraction < 0 ? 0 : fraction);
-	update_watch();
-}
-
-size_t lock_records(struct prof_block_record *recs, size_t size,
-                    const struct wait_table *t, const struct stack_table *stacks)
-{
-	uint32_t n = atomic_load(&t->n), i;
-	const uint64_t *pcs = NULL;
-	size_t depth;
-
-	if (n >= WAIT_BUCKETS)
-		n = WAIT_BUCKETS - 1;
-	for (i = 0; i < n && i < size; i++) {
-		const struct wait_bucket *b = &t->buckets[i + 1];
-
-		memset(&recs[i], 0, sizeof(recs[i]));
-		/* Not what another process may have put there: NaN, 1e300. */
-		if (b->count >= 0 && b->count < 0x1p62)
-			recs[i].count = (int64_t)(b->count + 0.5);
-		if (b->delay_ns >= 0 && b->delay_ns < 0x1p62)
-			recs[i].cycles = (int64_t)(b->delay_ns + 0.5);
-		depth = stacks_get(stacks, b->stack, &pcs);
-		if (depth > LOCK_DEPTH)
-			depth = LOCK_DEPTH;
-		if (depth > 0)
-			memcpy(recs[i].stack, pcs, depth * sizeof(*pcs));
-	}
-	return n;
-}
-
-static bool records(size_t *n, struct prof_block_record *recs, size_t size,
-                    const struct wait_table *t)
-{
-	*n = lock_records(NULL, 0, t, &sampler_state->stacks);
-	if (*n > size)
-		return false;
-	if (*n > 0)
-		lock_records(recs, *n, t, &sampler_state->stacks);
-	return true;
-}
-
-bool prof_block_records(size_t *n, struct prof_block_record *recs, size_t size)
-{
-	*n = 0;
-	return !sampler_state ||
-	       records(n, recs, size, &sampler_state->block);
-}
-
-bool prof_mutex_records(size_t *n, struct prof_block_record *recs, size_t size)
-{
-	*n = 0;
-	return !sampler_state ||
-	       records(n, recs, size, &sampler_state->mutex);
 }

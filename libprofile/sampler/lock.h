@@ -15,7 +15,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { WAIT_BUCKETS = 1 << 13, WAIT_INDEX = 1 << 14, LOCK_SLOTS = 4096 };
+enum {
+	WAIT_BUCKETS = 1 << 13,
+	WAIT_INDEX = 1 << 14,
+	WAIT_DEPTH = 32,
+	LOCK_SLOTS = 4096
+};
 
 struct wait_bucket {
 	uint32_t stack;
@@ -32,6 +37,8 @@ struct wait_table {
 };
 
 void locks_keep_in(struct wait_table *block, struct wait_table *mutex);
+/* A rate has changed. */
+void locks_update_watch(void);
 /* In a forked child: the tables are the parent's. */
 void locks_after_fork(void);
 

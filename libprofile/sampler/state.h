@@ -11,6 +11,7 @@
  * written. The launcher trusts no length and no index in it.
  */
 
+#include "sampler/clock.h"
 #include "sampler/counts.h"
 #include "sampler/heap.h"
 #include "sampler/labels.h"
@@ -84,11 +85,5 @@ size_t lock_records(struct prof_block_record *recs, size_t size,
                     const struct wait_table *t,
                     const struct stack_table *stacks);
 void cpu_counts_of(struct prof_cpu_counts *out, const struct state *s);
-
-/* CLOCK_MONOTONIC in nanoseconds. [signal-safe] */
-uint64_t sampler_now(void);
-
-/* A random number of 64 bits. [signal-safe] */
-uint64_t sampler_random(void);
 
 #endif

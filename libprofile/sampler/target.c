@@ -181,6 +181,24 @@ enum prof_status prof_target_drain(struct prof_target *t,
 	return status;
 }
 
+enum prof_status prof_target_tables(const struct prof_target *t,
+                                    const struct prof_recorder *r,
+                                    struct prof_error *err)
+{
+	struct recording *all = mem_zeroed(&mem_malloc, 1, sizeof(*all));
+	enum prof_status status;
+
+	if (!all)
+		return error_nomem(err);
+	all->state = t->state;
+	all->to = r;
+	status = record_header(all, t->command, record_kinds(t), err);
+	if (status == PROF_OK)
+		status = record_end(all, err);
+	mem_free(&mem_malloc, all, sizeof(*all));
+	return status;
+}
+
 enum prof_status prof_target_end(struct prof_target *t,
                                  const struct prof_recorder *r,
                                  struct prof_error *err)

@@ -24,7 +24,7 @@ check() {
 # sum FILE KIND TYPE/UNIT: a total, 0 where there is none.
 sum() {
 	"$inspect" "$1" ${2:+"$2"} |
-		awk -v t="$3" '$1 == "total" && $2 == t { s = $3 } END { print s + 0 }'
+		awk -v t="$3" '$1 == "total" && $2 == t { s = $3 } END { printf "%.0f\n", s }'
 }
 
 # A busy program uses 0.2 * 2 + 0.05 + 0.025 s and a little more.
@@ -98,7 +98,26 @@ check "duration: less CPU time" \
 "$profrec" --cpu=500 -o said.pb.gz -- "$busy" 2>err
 check "says what it got" grep -q "samples of [0-9]* threads, 0 lost" err
 check "says where" grep -q "cpu profile in said.pb.gz" err
-check "says what next" grep -q "next: profreport said.pb.gz" err
+check "says what next" grep -q "next: profreport top said.pb.gz" err
+
+# ---- A dump while it runs ----
+"$profrec" -q --cpu=500 --heap=1 -o dump.raw -- "$busy" return 2 &
+tries=0 pid=
+while [ -z "$pid" ] && [ $tries -lt 100 ]; do
+	sleep 0.1
+	pid=$(tr -d " " 2>/dev/null <"/proc/$!/task/$!/children")
+	tries=$((tries + 1))
+done
+sleep 1
+check "dump" "$profrec" --dump="$pid"
+wait $!
+check "dump: CPU" [ "$(sum dump.dump1.cpu.pb.gz "" cpu/nanoseconds)" -gt 0 ]
+check "dump: heap" \
+	[ "$(sum dump.dump1.heap.pb.gz "" inuse_space/bytes)" -ge 2097152 ]
+check "dump: the rest" [ "$(sum dump.raw cpu cpu/nanoseconds)" -gt \
+	"$(sum dump.dump1.cpu.pb.gz "" cpu/nanoseconds)" ]
+"$profrec" --dump=1 2>err
+check "dump of another" [ $? -eq 1 ]
 
 # ---- Refusals ----
 printf '#!%s -u\n' "$dir/absent" >script

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sampler/lock.h"
+#include "sampler/stacks.h"
+#include "sampler/state.h"
+
+#include <string.h>
+
+void prof_set_block_rate(int64_t ns)
+{
+	if (!sampler_init(NULL))
+		return;
+	atomic_store(&sampler_state->block.rate, ns < 0 ? 0 : ns);
+	locks_update_watch();
+}
+
+void prof_set_mutex_fraction(int32_t fraction)
+{
+	if (!sampler_init(NULL))
+		return;
+	atomic_store(&sampler_state->mutex.rate, fraction < 0 ? 0 : fraction);
+	locks_update_watch();
+}
+
+size_t lock_records(struct prof_block_record *recs, size_t size,
+                    const struct wait_table *t, const struct stack_table *stacks)
+{
+	uint32_t n = atomic_load(&t->n), i;
+	const uint64_t *pcs = NULL;
+	size_t depth;
+
+	if (n >= WAIT_BUCKETS)
+		n = WAIT_BUCKETS - 1;
+	for (i = 0; i < n && i < size; i++) {
+		const struct wait_bucket *b = &t->buckets[i + 1];
+
+		memset(&recs[i], 0, sizeof(recs[i]));
+		/* Not what another process may have put there: NaN, 1e300. */
+		if (b->count >= 0 && b->count < 0x1p62)
+			recs[i].count = (int64_t)(b->count + 0.5);
+		if (b->delay_ns >= 0 && b->delay_ns < 0x1p62)
+			recs[i].cycles = (int64_t)(b->delay_ns + 0.5);
+		depth = stacks_get(stacks, b->stack, &pcs);
+		if (depth > WAIT_DEPTH)
+			depth = WAIT_DEPTH;
+		if (depth > 0)
+			memcpy(recs[i].stack, pcs, depth * sizeof(*pcs));
+	}
+	return n;
+}
+
+static bool records(size_t *n, struct prof_block_record *recs, size_t size,
+                    const struct wait_table *t)
+{
+	*n = lock_records(NULL, 0, t, &sampler_state->stacks);
+	if (*n > size)
+		return false;
+	if (*n > 0)
+		lock_records(recs, *n, t, &sampler_state->stacks);
+	return true;
+}
+
+bool prof_block_records(size_t *n, struct prof_block_record *recs, size_t size)
+{
+	*n = 0;
+	return !sampler_state ||
+	       records(n, recs, size, &sampler_state->block);
+}
+
+bool prof_mutex_records(size_t *n, struct prof_block_record *recs, size_t size)
+{
+	*n = 0;
+	return !sampler_state ||
+	       records(n, recs, size, &sampler_state->mutex);
+}
