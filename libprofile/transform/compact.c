@@ -6,8 +6,8 @@
  */
 #include "base/error.h"
 #include "model/edit.h"
-#include "model/order.h"
 #include "model/search.h"
+#include "transform/merger.h"
 #include "transform/transform.h"
 
 #include <string.h>
@@ -146,29 +146,52 @@ static bool has_zero_sample(const struct prof_profile *p)
 	return false;
 }
 
-/*
- * Whether there are sets that may be one in another order: more than a label
- * in a set, and the keys not in byte order. Rare, and left to the merger.
- */
-static bool has_unsorted_labels(const struct prof_profile *p)
+/* labels[max_labels + 1] and packed[], as large, are scratch. */
+static bool has_equal_sets(const struct prof_profile *p,
+                           struct interner *sorted, struct row_label *labels,
+                           unsigned char *packed)
 {
-	const uint32_t n = byte_table_n(&p->label_sets);
+	const uint32_t n_sets = byte_table_n(&p->label_sets);
 
-	for (uint32_t set = 1; set < n; set++) {
+	for (uint32_t set = 1; set < n_sets; set++) {
 		const struct prof_str s = byte_table_get(&p->label_sets, set);
 		const unsigned char *at = (const unsigned char *)s.ptr;
 		const unsigned char *const end = at + s.len;
-		struct row_label last, label;
+		unsigned char *to = packed;
+		size_t n = 0;
 
-		at = label_unpack(at, &last);
-		for (; at < end; last = label) {
-			at = label_unpack(at, &label);
-			if (last.is_number != label.is_number ||
-			    string_compare(p, last.key, label.key) > 0)
-				return true;
-		}
+		while (at < end)
+			at = label_unpack(at, &labels[n++]);
+		merge_sort_labels(p, labels, n);
+		for (size_t i = 0; i < n; i++)
+			to = label_pack(to, &labels[i]);
+		/* Less than a new id, where memory has run out, too. */
+		if (intern_bytes(sorted, packed, (size_t)(to - packed),
+		                 &p->allocator) != set)
+			return true;
 	}
 	return false;
+}
+
+/* Label sets that are one but for the order of their labels. */
+static enum finding find_equal_sets(const struct prof_profile *p)
+{
+	const struct prof_allocator *a = &p->allocator;
+	const size_t max = (size_t)p->max_labels + 1;
+	struct row_label *labels = mem_zeroed(a, max, sizeof(*labels));
+	unsigned char *packed = mem_zeroed(a, max, LABEL_PACKED_MAX);
+	struct byte_table table = { .bytes = { 0 } };
+	struct interner sorted = { &table, .seed = hash_seed() };
+	enum finding found = FOUND_NO_MEMORY;
+
+	if (labels && packed && byte_table_begin(&table, a))
+		found = has_equal_sets(p, &sorted, labels, packed) ?
+			FOUND_WORK : FOUND_NOTHING;
+	mem_free(a, labels, max * sizeof(*labels));
+	mem_free(a, packed, max * LABEL_PACKED_MAX);
+	intern_release(&sorted, a);
+	byte_table_release(&table, a);
+	return found;
 }
 
 /* marks[n] of ids: whether all from 1 are set. */
@@ -235,10 +258,11 @@ static enum finding find_work(const struct prof_profile *p)
 		{ prof_n_locations(p), hash_location, is_same_location },
 		{ (uint32_t)p->samples.n, hash_sample, is_same_sample },
 	};
-	enum finding found = FOUND_NOTHING;
+	enum finding found;
 
-	if (has_zero_sample(p) || has_unsorted_labels(p))
+	if (has_zero_sample(p))
 		return FOUND_WORK;
+	found = find_equal_sets(p);
 	for (size_t i = 0; i < sizeof(tables) / sizeof(*tables) &&
 	     found == FOUND_NOTHING; i++)
 		found = find_equal_rows(p, &tables[i]);
