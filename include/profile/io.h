@@ -124,6 +124,9 @@ struct prof_read_options {
 	                       own; NULL: the only one, or cpu */
 	bool go_exact;      /* as Go's builder makes it */
 	struct prof_source tags, maps; /* side files of a plain word stream */
+
+	/* Where set: becomes the name (static) of the input's format. */
+	const char **found_format;
 };
 
 /*

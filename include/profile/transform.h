@@ -175,6 +175,206 @@ PROF_API enum prof_status prof_drop_frames(struct prof_profile *p,
                                            const char *keep_regex,
                                            struct prof_error *err);
 
+/*
+ * Adds the values of labels to the stacks as frames: at the root, the first
+ * key outermost, or at the leaf, the last key innermost. keys: "a,b". Several
+ * values are joined by commas; without the label the frame has no name. Its
+ * file is the key. Source: google/pprof, addLabelNodes.
+ */
+PROF_API enum prof_status prof_tagroot(struct prof_profile *p,
+                                       const char *keys,
+                                       struct prof_error *err);
+PROF_API enum prof_status prof_tagleaf(struct prof_profile *p,
+                                       const char *keys,
+                                       struct prof_error *err);
+
+/*
+ * Keeps, or drops, the samples with a label that matches filter, which is
+ * "[key=]value". A value of the form N[unit], N[unit]:, :N[unit] or
+ * N[unit]:N[unit] is a range of numeric labels (ends included, units are
+ * converted); anything else is expressions with commas between them, for
+ * labels that are strings: with a key any of them must match a value, without
+ * one each must match some "key:value". PROF_INVALID for a range with units
+ * that cannot be compared. Source: google/pprof, -tagfocus.
+ */
+PROF_API enum prof_status prof_tagfocus(struct prof_profile *p,
+                                        const char *filter,
+                                        struct prof_error *err);
+PROF_API enum prof_status prof_tagignore(struct prof_profile *p,
+                                         const char *filter,
+                                         struct prof_error *err);
+
+/* Drops the labels whose keys do not match, or match. */
+PROF_API enum prof_status prof_tagshow(struct prof_profile *p,
+                                       const char *regex,
+                                       struct prof_error *err);
+PROF_API enum prof_status prof_taghide(struct prof_profile *p,
+                                       const char *regex,
+                                       struct prof_error *err);
+
+/*
+ * Labels of all samples: set gives each sample the label, in the place of
+ * all others of that key; rename gives the labels of a key another one.
+ */
+PROF_API enum prof_status prof_set_label(struct prof_profile *p,
+                                         struct prof_str key,
+                                         struct prof_str value,
+                                         struct prof_error *err);
+PROF_API enum prof_status prof_remove_label(struct prof_profile *p,
+                                            struct prof_str key,
+                                            struct prof_error *err);
+PROF_API enum prof_status prof_rename_label(struct prof_profile *p,
+                                            struct prof_str key,
+                                            struct prof_str name,
+                                            struct prof_error *err);
+
+/*
+ * Keeps only the sample types in a list "a,b", in its order, or drops these;
+ * each as prof_find_sample_type() knows it. PROF_INVALID: there is no such
+ * type, or none would be left.
+ */
+PROF_API enum prof_status prof_choose_types(struct prof_profile *p,
+                                            const char *types,
+                                            struct prof_error *err);
+PROF_API enum prof_status prof_drop_types(struct prof_profile *p,
+                                          const char *types,
+                                          struct prof_error *err);
+
+/* Gives a sample type a name, and a unit where name->unit.ptr is set. */
+PROF_API enum prof_status prof_rename_type(struct prof_profile *p,
+                                           const char *type,
+                                           const struct prof_value_type *name,
+                                           struct prof_error *err);
+
+/*
+ * Multiplies all values, or each sample type by factors[i]; rounded to the
+ * nearest integer, halves away from zero. Samples that become 0 stay.
+ * PROF_OVERFLOW; PROF_INVALID for a factor that is not finite.
+ */
+PROF_API enum prof_status prof_scale(struct prof_profile *p, double factor,
+                                     struct prof_error *err);
+PROF_API enum prof_status prof_scale_each(struct prof_profile *p,
+                                          const double *factors,
+                                          struct prof_error *err);
+
+/*
+ * Scales each sample type so that its values add up to what those of base
+ * do; one whose sum is 0 becomes 0. PROF_MISMATCH: not the same types.
+ */
+PROF_API enum prof_status prof_normalize(struct prof_profile *p,
+                                         const struct prof_profile *base,
+                                         struct prof_error *err);
+
+/*
+ * Tells frames apart by no more than that: "functions", "filefunctions",
+ * "files", "lines" or "addresses". The rest is blanked, and the profile is
+ * compacted. PROF_INVALID: none of these. After PROF_NOMEM what was to be
+ * blanked is.
+ */
+PROF_API enum prof_status prof_granularity(struct prof_profile *p,
+                                           const char *name,
+                                           struct prof_error *err);
+
+/* Keeps the outermost line of each location, and compacts. As above. */
+PROF_API enum prof_status prof_noinlines(struct prof_profile *p,
+                                         struct prof_error *err);
+
+/*
+ * Keeps the samples of the n stacks with the largest absolute values, or of
+ * those with an absolute value of least and more, in the default column.
+ */
+PROF_API enum prof_status prof_top_stacks(struct prof_profile *p, uint64_t n,
+                                          struct prof_error *err);
+PROF_API enum prof_status prof_min_value(struct prof_profile *p, int64_t least,
+                                         struct prof_error *err);
+
+/*
+ * The merge of p alone: adds up samples with equal stacks and labels, unifies
+ * what is equal, and leaves out samples of 0 and what no sample refers to.
+ * PROF_OVERFLOW, PROF_LIMIT as prof_merger_add().
+ */
+PROF_API enum prof_status prof_compact(struct prof_profile *p,
+                                       struct prof_error *err);
+
+/*
+ * Hashes strings under a key (any text; long and random is good): the names
+ * of functions (drop_frames and keep_frames go); or paths of files and build
+ * ids; or the texts of labels (their keys and numbers stay). Comments and the
+ * URL of the documentation go with each, as anything may be in them.
+ * PROF_INVALID: the key is empty.
+ */
+PROF_API enum prof_status prof_redact_names(struct prof_profile *p,
+                                            const char *key,
+                                            struct prof_error *err);
+PROF_API enum prof_status prof_redact_files(struct prof_profile *p,
+                                            const char *key,
+                                            struct prof_error *err);
+PROF_API enum prof_status prof_redact_labels(struct prof_profile *p,
+                                             const char *key,
+                                             struct prof_error *err);
+
+/* ---- One into many ---- */
+
+/* Takes a part, which is its to free; what is not PROF_OK ends the split. */
+struct prof_part_taker {
+	enum prof_status (*take)(void *ctx, struct prof_str value,
+	                         struct prof_profile *part,
+	                         struct prof_error *err);
+	void *ctx;
+};
+
+/*
+ * Splits a profile by the value of a label: a compacted part for each, in
+ * byte order of the values, first (with an empty value) what has no such
+ * label. A number is its digits with its unit behind. p is only read.
+ */
+PROF_API enum prof_status prof_split(const struct prof_profile *p,
+                                     struct prof_str key,
+                                     const struct prof_part_taker *taker,
+                                     struct prof_error *err);
+
+/* ---- Differences ---- */
+
+/*
+ * Takes base away from *p, which the difference replaces. What a merge does
+ * to differing sample types is done here too. On failure *p is as it was.
+ */
+PROF_API enum prof_status prof_subtract(struct prof_profile **p,
+                                        const struct prof_profile *base,
+                                        struct prof_error *err);
+
+/*
+ * Marks a base with the label pprof::base=true: subtracted then, its samples
+ * stay apart, and reports know what the percentages are of (pprof's
+ * -diff_base).
+ */
+PROF_API enum prof_status prof_mark_base(struct prof_profile *base,
+                                         struct prof_error *err);
+
+/* ---- Recordings ---- */
+
+struct prof_time_options {
+	size_t size;
+	uint64_t from_ns, to_ns; /* since the beginning, [from, to); to 0: all */
+	uint64_t bucket_ns;      /* 0: none */
+	const struct prof_allocator *allocator;
+};
+
+/*
+ * A recorder that passes on to the next one the CPU samples of a stretch of
+ * time. With bucket_ns, each of them gets the numeric label "time" in
+ * nanoseconds: when, since the beginning, its bucket begins. Everything else
+ * (memory, blocking, counts) has no time and is passed on as it is.
+ *
+ * next must outlive *out and is not freed with it: prof_recorder_free() both.
+ * PROF_INVALID for an empty range; PROF_NOMEM.
+ */
+PROF_API enum prof_status
+prof_time_filter_new(struct prof_recorder *out,
+                     const struct prof_recorder *next,
+                     const struct prof_time_options *options,
+                     struct prof_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -159,6 +159,8 @@ static enum prof_status reading_open(struct reading *g,
 		find_by_name(name, err) : find_by_content(g->in.p, size, err);
 	if (!g->format)
 		return PROF_UNKNOWN_FORMAT;
+	if (g->options.found_format)
+		*g->options.found_format = g->format->info.name;
 	g->holds_recording = g->format->read_recording &&
 		(!g->format->read ||
 		 g->format->holds_recording(g->in.p, size));

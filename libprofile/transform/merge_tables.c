@@ -479,7 +479,6 @@ bool merge_stacks(struct prof_merger *m)
 
 /* ---- Label sets ---- */
 
-/* By key, string labels first; equal keys stay in the order they have. */
 static bool comes_before(const struct prof_profile *p, const struct row_label *a,
                          const struct row_label *b)
 {
@@ -488,8 +487,8 @@ static bool comes_before(const struct prof_profile *p, const struct row_label *a
 	return order < 0 || (order == 0 && a->is_number < b->is_number);
 }
 
-static void sort_labels(const struct prof_profile *p, struct row_label *labels,
-                        size_t n)
+void merge_sort_labels(const struct prof_profile *p, struct row_label *labels,
+                       size_t n)
 {
 	for (size_t i = 1; i < n; i++) {
 		const struct row_label label = labels[i];
@@ -515,7 +514,7 @@ static struct prof_str map_label_set(struct prof_merger *m, struct prof_str set,
 		labels[n].key = string_of(m, labels[n].key);
 		labels[n].str = string_of(m, labels[n].str);
 	}
-	sort_labels(m->sum, labels, n);
+	merge_sort_labels(m->sum, labels, n);
 	for (size_t i = 0; i < n; i++)
 		to = label_pack(to, &labels[i]);
 	m->scratch.n = (size_t)(to - m->scratch.data);

@@ -69,6 +69,13 @@ bool merge_stacks(struct prof_merger *m);
 bool merge_label_sets(struct prof_merger *m);
 bool merge_samples(struct prof_merger *m);
 
+/*
+ * Labels in the order in which sets are compared: by key, string labels first;
+ * equal keys stay in the order they have.
+ */
+void merge_sort_labels(const struct prof_profile *p, struct row_label *labels,
+                       size_t n);
+
 /* merge_types.c */
 bool merge_sample_types(struct prof_merger *m);
 /* The columns that the result has: the rest is cut out of the sum. */
