@@ -153,8 +153,8 @@ uint32_t intern_bytes(struct interner *in, const void *bytes, size_t size,
 }
 
 /* The candidates of a batch, fetched before they are compared. */
-static void prefetch_candidates(const struct interner *in,
-                                const uint64_t *hashes, size_t n)
+PREFETCHES prefetch_candidates(const struct interner *in,
+                               const uint64_t *hashes, size_t n)
 {
 	const struct byte_table *t = in->table;
 	uint32_t ids[INTERN_BATCH];

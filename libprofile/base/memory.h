@@ -22,6 +22,12 @@ void *mem_zeroed(const struct prof_allocator *a, size_t n, size_t size);
 void mem_free(const struct prof_allocator *a, void *ptr, size_t size);
 
 /*
+ * For a function that does nothing but prefetch: gcc 12 takes it for one
+ * without an effect, and drops the calls, unless it is inlined at once.
+ */
+#define PREFETCHES static inline __attribute__((always_inline)) void
+
+/*
  * An array that grows: VEC(struct x) xs = { 0 }. data[0 .. n) is in use.
  * Elements beyond n are not touched, so reserved memory costs no page until
  * it is written.

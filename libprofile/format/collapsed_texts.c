@@ -211,7 +211,7 @@ static bool has_name(const struct prof_profile *p, const struct prof_line *line)
  * The frames of a location: its lines, outermost first. One without a name
  * is an address, unless there is none: then it is empty, as it was read.
  */
-bool frame_texts_expand(struct frame_texts *t, uint32_t location)
+static bool expand(struct frame_texts *t, uint32_t location)
 {
 	const struct row_location *l = &t->p->locations.data[location];
 	const struct prof_line *lines =
@@ -221,9 +221,9 @@ bool frame_texts_expand(struct frame_texts *t, uint32_t location)
 	enum frame_kind kind = location_kind(t->p, l, t->options);
 	uint32_t text = 0;
 
-	if (t->inlined.n + n > UINT32_MAX || !vec_reserve(&t->inlined, n, t->a))
+	if (t->expanded.n + n > UINT32_MAX || !vec_reserve(&t->expanded, n, t->a))
 		return false;
-	*e = (struct expansion){ (uint32_t)t->inlined.n, n };
+	*e = (struct expansion){ (uint32_t)t->expanded.n, n };
 	for (uint32_t i = n; i > 0; i--) {
 		if (location_n_lines(l) &&
 		    (has_name(t->p, &lines[i - 1]) || !l->address))
@@ -232,14 +232,23 @@ bool frame_texts_expand(struct frame_texts *t, uint32_t location)
 			text = address_text(t, l->address, kind);
 		if (!text)
 			return false;
-		vec_put(&t->inlined, 2 * text);
+		vec_put(&t->expanded, 2 * text);
 		kind = t->options->annotate ? FRAME_INLINED : FRAME_PLAIN;
 	}
-	if (n == 1) {
-		t->inlined.n--;
-		e->first = 2 * text;
-	}
+	if (n == 1)
+		t->single_forms[location] = 2 * text;
 	return true;
+}
+
+const uint32_t *frame_forms(struct frame_texts *t, uint32_t location,
+                            uint32_t *n)
+{
+	const struct expansion *const e = &t->expansions[location];
+
+	if (e->n == 0 && !expand(t, location))
+		return NULL;
+	*n = e->n;
+	return t->expanded.data + e->first;
 }
 
 bool frame_texts_init(struct frame_texts *t)
@@ -251,8 +260,10 @@ bool frame_texts_init(struct frame_texts *t)
 	                             sizeof(*t->of_functions));
 	t->expansions = mem_zeroed(t->a, p->locations.n,
 	                           sizeof(*t->expansions));
+	t->single_forms = mem_zeroed(t->a, p->locations.n,
+	                             sizeof(*t->single_forms));
 	return byte_table_begin(&t->bytes, t->a) && t->of_functions &&
-		t->expansions;
+		t->expansions && t->single_forms;
 }
 
 void frame_texts_release(struct frame_texts *t)
@@ -262,9 +273,11 @@ void frame_texts_release(struct frame_texts *t)
 	mem_free(t->a, t->of_functions, p->functions.n * N_FRAME_KINDS *
 	         sizeof(*t->of_functions));
 	mem_free(t->a, t->expansions, p->locations.n * sizeof(*t->expansions));
+	mem_free(t->a, t->single_forms,
+	         p->locations.n * sizeof(*t->single_forms));
 	byte_table_release(&t->bytes, t->a);
 	intern_release(&t->interner, t->a);
 	vec_release(&t->guards, t->a);
 	vec_release(&t->scratch, t->a);
-	vec_release(&t->inlined, t->a);
+	vec_release(&t->expanded, t->a);
 }

@@ -23,7 +23,7 @@ enum text_guard {
 
 /* The forms of a location, outermost first. */
 struct expansion {
-	uint32_t first; /* n 1: the form itself; else index of the first */
+	uint32_t first; /* in `expanded` */
 	uint32_t n;     /* 0: not rendered yet */
 };
 
@@ -38,7 +38,8 @@ struct frame_texts {
 	VEC(unsigned char) scratch; /* a text being rendered */
 	uint32_t *of_functions;     /* N_FRAME_KINDS for each; 0: none yet */
 	struct expansion *expansions; /* by location */
-	VEC(uint32_t) inlined;      /* forms of expansions of several */
+	uint32_t *single_forms;     /* likewise; 0: several, or not known yet */
+	VEC(uint32_t) expanded;
 	uint64_t n_replaced;        /* names that were changed */
 };
 
@@ -46,20 +47,12 @@ struct frame_texts {
 bool frame_texts_init(struct frame_texts *t);
 void frame_texts_release(struct frame_texts *t);
 
-/* Renders a location. False: out of memory. */
-bool frame_texts_expand(struct frame_texts *t, uint32_t location);
-
-/* The forms of a location, outermost first; NULL: out of memory. */
-static inline const uint32_t *frame_forms(struct frame_texts *t,
-                                          uint32_t location, uint32_t *n)
-{
-	const struct expansion *const e = &t->expansions[location];
-
-	if (e->n == 0 && !frame_texts_expand(t, location))
-		return NULL;
-	*n = e->n;
-	return e->n == 1 ? &e->first : t->inlined.data + e->first;
-}
+/*
+ * The *n forms of a location, outermost first, which is rendered where it is
+ * not yet. They hold until the next call. NULL: out of memory.
+ */
+const uint32_t *frame_forms(struct frame_texts *t, uint32_t location,
+                            uint32_t *n);
 
 /*
  * A text of the same frame that is read as it is written: escaped, or with a

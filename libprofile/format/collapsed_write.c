@@ -28,8 +28,9 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* So that ranks can be taken two at a time: see stack_key(). */
-#define SEQUENCE_END 2
+/* At most, and so many zeros end a sequence: the next key is 0 then. */
+#define MAX_RANKS_PER_KEY 4
+#define SEQUENCE_END MAX_RANKS_PER_KEY
 
 struct writer {
 	const struct prof_profile *p;
@@ -47,6 +48,8 @@ struct writer {
 	/* The stacks: where their sequences begin. In order once sorted. */
 	VEC(struct sort_item) stacks;
 	uint32_t *form_of_rank;
+	unsigned rank_bits;
+	size_t ranks_per_key; /* see stack_key() */
 
 	VEC(unsigned char) line;
 	VEC(size_t) ends; /* of the frames in the line, by position */
@@ -123,28 +126,52 @@ static enum prof_status sum_samples(struct writer *c)
 
 /* ---- Sequences ---- */
 
-/* The id that ends at `end`, which is moved to its begin. */
-static uint32_t last_location(const unsigned char *begin,
-                              const unsigned char **end)
+/*
+ * The id that ends at `end`, which is moved to its begin. Before the first id
+ * of a stack there is the '\0' of the string before it.
+ */
+static inline uint32_t last_location(const unsigned char **end)
 {
 	const unsigned char *p = *end - 1;
 	uint32_t id = *p;
 
-	while (p > begin && p[-1] & 0x80)
+	while (p[-1] & 0x80)
 		id = id << 7 | (*--p & 0x7f);
 	*end = p;
 	return id;
 }
 
-static bool put_expansion(struct writer *c, uint32_t location)
+/*
+ * Puts the forms of a stack, root first, with room for SEQUENCE_END more.
+ * Nearly all locations have one form, and that is known.
+ */
+static bool put_forms(struct writer *c, struct prof_str packed)
 {
-	uint32_t n;
-	const uint32_t *const forms = frame_forms(&c->texts, location, &n);
+	const unsigned char *const begin = (const unsigned char *)packed.ptr;
+	const unsigned char *end = begin + packed.len;
+	const uint32_t *forms;
+	uint32_t *to, n;
 
-	if (!forms || !vec_reserve(&c->sequences, n, c->a))
+	if (!vec_reserve(&c->sequences, packed.len + SEQUENCE_END, c->a))
 		return false;
-	for (uint32_t i = 0; i < n; i++)
-		vec_put(&c->sequences, forms[i]);
+	to = c->sequences.data + c->sequences.n;
+	while (end > begin) {
+		const uint32_t location = last_location(&end);
+
+		*to = c->texts.single_forms[location];
+		if (*to++)
+			continue;
+		forms = frame_forms(&c->texts, location, &n);
+		c->sequences.n = (size_t)(to - 1 - c->sequences.data);
+		if (!forms ||
+		    !vec_reserve(&c->sequences, n + (size_t)(end - begin) +
+		                 SEQUENCE_END, c->a))
+			return false;
+		to = c->sequences.data + c->sequences.n;
+		memcpy(to, forms, n * sizeof(*to));
+		to += n;
+	}
+	c->sequences.n = (size_t)(to - c->sequences.data);
 	return true;
 }
 
@@ -174,9 +201,6 @@ static bool is_empty_text(const struct writer *c, uint32_t form)
 /* Makes the sequence of a stack, root first. False: out of memory. */
 static bool put_stack(struct writer *c, uint32_t id)
 {
-	const struct prof_str s = byte_table_get(&c->p->stacks, id);
-	const unsigned char *const begin = (const unsigned char *)s.ptr;
-	const unsigned char *end = begin + s.len;
 	const size_t first = c->sequences.n + 1;
 	uint32_t *forms;
 	size_t n;
@@ -184,10 +208,7 @@ static bool put_stack(struct writer *c, uint32_t id)
 	if (!vec_reserve(&c->sequences, 1, c->a))
 		return false;
 	vec_put(&c->sequences, id);
-	while (end > begin)
-		if (!put_expansion(c, last_location(begin, &end)))
-			return false;
-	if (!vec_reserve(&c->sequences, SEQUENCE_END, c->a))
+	if (!put_forms(c, byte_table_get(&c->p->stacks, id)))
 		return false;
 	forms = c->sequences.data + first;
 	n = c->sequences.n - first;
@@ -238,13 +259,19 @@ static uint64_t form_key(const void *ctx, uint32_t form, size_t depth)
 	return be64toh(key);
 }
 
-/* The ranks of a stack's frames, two at a time. */
+/* The ranks of a stack's frames, as many at a time as 64 bits hold. */
 static uint64_t stack_key(const void *ctx, uint32_t stack, size_t depth)
 {
 	const struct writer *const c = ctx;
-	const uint32_t *const ranks = c->sequences.data + stack + depth * 2;
+	const size_t n = c->ranks_per_key;
+	const uint32_t *ranks = c->sequences.data + stack + depth * n;
+	uint64_t key = 0;
 
-	return ranks[0] ? (uint64_t)ranks[0] << 32 | ranks[1] : 0;
+	for (size_t i = 0; i < n; i++) {
+		key = key << c->rank_bits | *ranks;
+		ranks += *ranks != 0;
+	}
+	return key;
 }
 
 /* Puts the ranks of forms in place of the forms in all sequences. */
@@ -265,6 +292,10 @@ static enum prof_status rank_forms(struct writer *c)
 	struct sort_item *forms;
 	uint32_t *ranks;
 
+	c->rank_bits = 32 - (unsigned)__builtin_clz(n);
+	c->ranks_per_key = 64 / c->rank_bits;
+	if (c->ranks_per_key > MAX_RANKS_PER_KEY)
+		c->ranks_per_key = MAX_RANKS_PER_KEY;
 	forms = mem_zeroed(c->a, n, sizeof(*forms));
 	ranks = mem_zeroed(c->a, n, sizeof(*ranks));
 	c->form_of_rank = mem_zeroed(c->a, n, sizeof(*c->form_of_rank));
@@ -335,6 +366,22 @@ static const int64_t *sums_of(const struct writer *c, size_t i)
 }
 
 /*
+ * Asks for what stacks further on need. They lie in the order they came in;
+ * without this the waiting is half of the time to put lines in random order.
+ */
+PREFETCHES prefetch_stacks(const struct writer *c, size_t i)
+{
+	const size_t far = 16, near = 8, line = 64 / sizeof(uint32_t);
+
+	if (i + far >= c->stacks.n)
+		return;
+	__builtin_prefetch(sequence_of(c, i + far) - 1);
+	__builtin_prefetch(sequence_of(c, i + far) + line - 1);
+	__builtin_prefetch(sequence_of(c, i + far) + 2 * line - 1);
+	__builtin_prefetch(sums_of(c, i + near));
+}
+
+/*
  * Adds up the values of stack i and of those behind it that have the same
  * text. *end becomes the first that has another, n_same how many frames that
  * begins with alike.
@@ -370,6 +417,7 @@ static enum prof_status put_lines(struct writer *c)
 	int64_t sums[2];
 
 	for (size_t i = 0; i < c->stacks.n; i = end, n_same = n_same_next) {
+		prefetch_stacks(c, i);
 		status = sum_equal(c, i, &end, &n_same_next, sums);
 		if (status != PROF_OK)
 			return status;
