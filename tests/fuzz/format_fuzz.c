@@ -17,7 +17,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Small ones, so that most of the time goes into what is different. */
-#define LIMITS { .max_bytes = 1 << 20, .max_memory = 64 << 20,                \
+#define LIMITS { .max_bytes = 1 << 17, .max_memory = 64 << 20,                \
 	         .max_depth = 4096 }
 
 /* ---- Memory ---- */
