@@ -636,6 +636,12 @@ static bool read_function(struct pprof_reader *g, const unsigned char *p,
 		(builder_append_function(g->b, &m.row) || add_failed(g));
 }
 
+static bool fail_long_string(struct pprof_reader *g, const unsigned char *at)
+{
+	return fail(g, PROF_LIMIT, at,
+	            "a string is longer than the limit max_string");
+}
+
 static bool read_string(struct pprof_reader *g, const unsigned char *p,
                         const unsigned char *end)
 {
@@ -649,8 +655,7 @@ static bool read_string(struct pprof_reader *g, const unsigned char *p,
 		return true;
 	}
 	if ((uint64_t)(end - p) > g->r->options->limits.max_string)
-		return fail(g, PROF_LIMIT, p,
-		            "a string is longer than the limit max_string");
+		return fail_long_string(g, p);
 	if (byte_table_append(t, p, (size_t)(end - p), g->a))
 		return true;
 	if (t->bytes.n > UINT32_MAX / 2)
@@ -794,30 +799,30 @@ static bool get_whole_field(struct pprof_reader *g, struct field *f,
 	size_t at_hand = (size_t)(in->end - in->p);
 	const unsigned char *end = next_field(in->p, in->end, f);
 	const unsigned char *p;
-	uint64_t n;
+	uint64_t tag, n;
 
 	if (end) {
 		*size = (size_t)(end - in->p);
 		return true;
 	}
 	/* Only a field of bytes may be that long: find out how long it is. */
-	p = varint_get(in->p, in->end, &n);
+	p = varint_get(in->p, in->end, &tag);
 	if (!p && at_hand < VARINT_MAX)
 		return fail(g, PROF_TRUNCATED, in->p, "a field is cut off");
-	if (!p || n >> 3 == 0 || n >> 3 > UINT32_MAX)
+	if (!p || tag >> 3 == 0 || tag >> 3 > UINT32_MAX)
 		return fail(g, PROF_CORRUPT, in->p, "this is no profile.proto");
-	if (!is_wire_type((unsigned)n & 7))
+	if (!is_wire_type((unsigned)tag & 7))
 		return fail(g, PROF_CORRUPT, in->p,
 		            "a field has an unknown wire type");
-	if ((n & 7) == WIRE_BYTES)
-		p = varint_get(p, in->end, &n);
-	else
-		p = NULL;
+	p = (tag & 7) == WIRE_BYTES ? varint_get(p, in->end, &n) : NULL;
 	if (!p)
 		return fail(g, at_hand < 2 * VARINT_MAX ? PROF_TRUNCATED :
 		            PROF_CORRUPT, in->p, "a field is cut off");
 	if (n > MAX_MESSAGE)
 		return fail(g, PROF_LIMIT, in->p, "a field of over 1 GiB");
+	if (tag >> 3 == PROFILE_STRING_TABLE &&
+	    n > g->r->options->limits.max_string)
+		return fail_long_string(g, in->p);
 	if (!flush_batch(g))
 		return false;
 	*size = (size_t)(p - in->p) + (size_t)n;

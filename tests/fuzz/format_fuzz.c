@@ -17,8 +17,70 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Small ones, so that most of the time goes into what is different. */
-#define LIMITS { .max_bytes = 1 << 20, .max_memory = 64 << 20,                \
+#define LIMITS { .max_bytes = 1 << 17, .max_memory = 64 << 20,                \
 	         .max_depth = 4096 }
+
+/* ---- Memory ---- */
+
+/*
+ * Windows and buffers are the same large sizes each time, and to map them
+ * anew takes two fifths of a run: they are kept. Their ends stay exact, so
+ * that what goes beyond them is still found.
+ */
+#define LARGE ((size_t)64 << 10)
+
+static struct {
+	void *ptr;
+	size_t size;
+} kept[32];
+
+static void *take_kept(size_t size)
+{
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+		if (kept[i].ptr && kept[i].size == size) {
+			void *ptr = kept[i].ptr;
+
+			kept[i].ptr = NULL;
+			return ptr;
+		}
+	return malloc(size);
+}
+
+static void keep(void *ptr, size_t size)
+{
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+		if (!kept[i].ptr) {
+			kept[i].ptr = ptr;
+			kept[i].size = size;
+			return;
+		}
+	free(ptr);
+}
+
+static void *resize_keeping(void *ctx, void *ptr, size_t old_size,
+                            size_t new_size)
+{
+	void *moved;
+
+	(void)ctx;
+	if (old_size < LARGE && new_size < LARGE && new_size)
+		return realloc(ptr, new_size);
+	moved = new_size >= LARGE ? take_kept(new_size) :
+		new_size ? malloc(new_size) : NULL;
+	if (new_size && !moved)
+		return NULL;
+	if (moved && ptr)
+		memcpy(moved, ptr, old_size < new_size ? old_size : new_size);
+	if (old_size >= LARGE)
+		keep(ptr, old_size);
+	else
+		free(ptr);
+	return moved;
+}
+
+static const struct prof_allocator allocator = { resize_keeping, NULL };
+
+/* ---- Input ---- */
 
 struct input {
 	const uint8_t *data;
@@ -81,7 +143,7 @@ static void write_and_read(const struct prof_profile *p, const char *from,
 	unsigned n_notes = 0;
 	const struct prof_write_options options = PROF_OPTIONS(
 		prof_write_options, .notes = { count_note, &n_notes },
-		.uncompressed = true);
+		.uncompressed = true, .allocator = &allocator);
 	struct prof_buffer file = { 0 }, again = { 0 };
 	struct prof_profile *back = NULL;
 	struct prof_error err = { 0 };
@@ -98,7 +160,8 @@ static void write_and_read(const struct prof_profile *p, const char *from,
 	/* A profile of nothing may become one of no samples of some type. */
 	is_lossy = n_notes > 0 || prof_n_sample_types(p) == 0;
 	if (prof_read_mem(&back, file.data, file.size, &PROF_OPTIONS(
-			prof_read_options, .format = to), &err) != PROF_OK)
+			prof_read_options, .format = to,
+			.allocator = &allocator), &err) != PROF_OK)
 		fail("cannot read what was written", from, to, err.message);
 	if (!is_lossy)
 		compare(back, p, from, to);
@@ -119,7 +182,9 @@ static void write_only(const struct prof_profile *p, const char *from,
 	struct prof_buffer file = { 0 };
 	struct prof_error err = { 0 };
 
-	if (prof_write(p, to, prof_sink_buffer(&file), NULL, &err) != PROF_OK)
+	if (prof_write(p, to, prof_sink_buffer(&file), &PROF_OPTIONS(
+			prof_write_options, .allocator = &allocator), &err) !=
+	    PROF_OK)
 		fail("cannot write", from, to, err.message);
 	prof_buffer_release(&file);
 }
@@ -158,7 +223,8 @@ static bool record(struct prof_buffer *out, const char *to,
 	struct prof_recorder r;
 	bool is_whole;
 
-	if (prof_recorder_new(&r, to, prof_sink_buffer(out), NULL, NULL) !=
+	if (prof_recorder_new(&r, to, prof_sink_buffer(out), &PROF_OPTIONS(
+			prof_write_options, .allocator = &allocator), NULL) !=
 	    PROF_OK)
 		abort();
 	is_whole = prof_read_recording(
@@ -173,10 +239,12 @@ static void there_and_back(const struct prof_buffer *raw, const char *to)
 	struct prof_buffer there = { 0 }, back = { 0 };
 
 	if (!record(&there, to, raw->data, raw->size, &PROF_OPTIONS(
-			prof_read_options, .format = "raw")))
+			prof_read_options, .format = "raw",
+			.allocator = &allocator)))
 		fail("cannot read the recording", "raw", to, "");
 	if (!record(&back, "raw", there.data, there.size, &PROF_OPTIONS(
-			prof_read_options, .format = to)))
+			prof_read_options, .format = to,
+			.allocator = &allocator)))
 		fail("cannot read the recording", to, "raw", "");
 	/* Many words may come back in other portions. */
 	if (raw->size < 1 << 15 && (back.size != raw->size ||
@@ -207,7 +275,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (size_t i = 0; (format = prof_format_info(i)) != NULL; i++) {
 		struct prof_read_options options = PROF_OPTIONS(
 			prof_read_options, .format = format->name,
-			.limits = LIMITS, .salvage = size % 2);
+			.limits = LIMITS, .allocator = &allocator,
+			.salvage = size % 2);
 
 		if (can(format, PROF_CAN_READ))
 			try_profile(data, size, &options);
