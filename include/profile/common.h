@@ -13,8 +13,10 @@
  * signal handler.
  *
  * Failures: a function that can fail returns an enum prof_status and takes
- * an optional struct prof_error as its last argument, which the caller owns.
- * Results come first; on failure they are left untouched.
+ * an optional struct prof_error as its last argument, which the caller owns
+ * and which is written on failure only. Results come first; on failure they
+ * are left untouched. A comment lists the statuses that say something about
+ * the call; any function that allocates can return PROF_NOMEM.
  */
 
 #include <stdbool.h>
@@ -89,7 +91,9 @@ struct prof_error {
  * allocates, new_size 0 frees (and returns NULL), anything else resizes and
  * keeps the content. Returns NULL on failure and leaves ptr as it was.
  * Memory is aligned as malloc's. Calls come from the thread that uses the
- * object the allocator was given to.
+ * object the allocator was given to. The struct is copied, ctx is not: it
+ * must outlive all that was made with it. Where one is asked for, NULL is
+ * malloc.
  */
 struct prof_allocator {
 	void *(*resize)(void *ctx, void *ptr, size_t old_size, size_t new_size);
@@ -98,7 +102,8 @@ struct prof_allocator {
 
 /*
  * An options struct begins with its size, so that it can grow, and zero in a
- * field means the default:
+ * field means the default; NULL in its place is all defaults. (C++ has no
+ * such literals: there, zero the struct and set .size.)
  *
  *	prof_read_mem(&p, data, n,
  *	              &PROF_OPTIONS(prof_read_options, .format = "raw"), &err);

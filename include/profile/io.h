@@ -18,8 +18,9 @@ extern "C" {
 /* ---- Bytes ---- */
 
 /*
- * Reads up to size bytes into buf. Returns how many, 0 at the end, or -errno.
- * Fewer than size is no end.
+ * Reads up to size bytes (1 or more) into buf. Returns how many, 0 at the
+ * end, or -errno. Fewer than size is no end. A source whose read is NULL is
+ * none, where one may be left out.
  */
 struct prof_source {
 	ptrdiff_t (*read)(void *ctx, void *buf, size_t size);
@@ -36,7 +37,10 @@ struct prof_sink {
 PROF_API struct prof_source prof_source_fd(int fd);
 PROF_API struct prof_sink prof_sink_fd(int fd);
 
-/* A growing piece of memory as a sink; begin with all zero. */
+/*
+ * A growing piece of memory as a sink; begin with all zero. What was written
+ * is data[0 .. size). prof_buffer_release() frees it and makes it empty.
+ */
 struct prof_buffer {
 	unsigned char *data;
 	size_t size, capacity;
@@ -49,8 +53,9 @@ PROF_API void prof_buffer_release(struct prof_buffer *buffer);
 
 /*
  * A note is a line about something that was not an error but that the user
- * should know: what was dropped, skipped, cut off or repaired. Without a
- * function, notes go nowhere; with .strict they are errors instead.
+ * should know: what was dropped, skipped, cut off or repaired. The message
+ * has no newline at its end and is borrowed for the call. Without a function,
+ * notes go nowhere; with .strict they are errors instead.
  */
 struct prof_notes {
 	void (*note)(void *ctx, const char *message);
@@ -130,10 +135,12 @@ struct prof_read_options {
 };
 
 /*
- * Reads a profile. options NULL: all defaults. On success the caller frees
- * *out. PROF_NOMEM, PROF_SYSTEM (reading), PROF_UNKNOWN_FORMAT, PROF_CORRUPT,
- * PROF_TRUNCATED, PROF_LIMIT, PROF_UNSUPPORTED (the format can not be read),
- * PROF_INVALID (an option).
+ * Reads a profile; of a recording, the one that options.kind names. options
+ * NULL: all defaults. On success the caller frees *out. PROF_NOMEM,
+ * PROF_SYSTEM (reading), PROF_UNKNOWN_FORMAT, PROF_CORRUPT, PROF_TRUNCATED,
+ * PROF_LIMIT, PROF_OVERFLOW (a number or a sum left 64 bits),
+ * PROF_UNSUPPORTED (the format can not be read; with .strict, what had to be
+ * left out), PROF_INVALID (an option).
  */
 PROF_API enum prof_status prof_read(struct prof_profile **out,
                                     struct prof_source source,
@@ -168,8 +175,11 @@ struct prof_write_options {
 };
 
 /*
- * Writes a profile in the named format. PROF_NOMEM, PROF_SYSTEM (the sink),
- * PROF_UNSUPPORTED, PROF_UNKNOWN_FORMAT, PROF_INVALID (an option).
+ * Writes a profile in the named format; options NULL: all defaults. On
+ * failure the sink may have taken a part of it. PROF_NOMEM, PROF_SYSTEM (the
+ * sink), PROF_UNSUPPORTED (the format can not hold a profile; with .strict,
+ * something of this one), PROF_UNKNOWN_FORMAT, PROF_OVERFLOW (a sum of values
+ * that one line would have), PROF_INVALID (an option).
  */
 PROF_API enum prof_status prof_write(const struct prof_profile *p,
                                      const char *format, struct prof_sink sink,
@@ -180,8 +190,10 @@ PROF_API enum prof_status prof_write(const struct prof_profile *p,
 
 /*
  * Reads a recording (a format with PROF_CAN_READ_RECORDING) event by event
- * into a recorder. Where the input turns out to be a profile and no
- * recording, the status is PROF_UNSUPPORTED and nothing has been told.
+ * into a recorder, which stays the caller's. Where the input turns out to be
+ * a profile and no recording, the status is PROF_UNSUPPORTED and nothing has
+ * been told. Else the statuses of prof_read(), or what a function of the
+ * recorder returned to end the reading.
  */
 PROF_API enum prof_status
 prof_read_recording(const struct prof_recorder *recorder,
@@ -192,7 +204,10 @@ prof_read_recording(const struct prof_recorder *recorder,
 /*
  * A recorder that writes what it is told in the named format (one with
  * PROF_CAN_WRITE_RECORDING). Its end() must be called for the output to be
- * complete; prof_recorder_free() gives back its memory, at any time.
+ * complete; prof_recorder_free() gives back its memory, once, at any time
+ * (NULL is allowed). PROF_NOMEM, PROF_UNKNOWN_FORMAT, PROF_UNSUPPORTED; from
+ * its functions also PROF_SYSTEM (the sink), and PROF_INVALID or PROF_CORRUPT
+ * (what is told makes no sense).
  */
 PROF_API enum prof_status
 prof_recorder_new(struct prof_recorder *out, const char *format,
@@ -205,8 +220,9 @@ PROF_API void prof_recorder_free(struct prof_recorder *recorder);
 
 /*
  * An allocator that keeps what is freed for the next request: for reading one
- * profile after another. It reserves 192 GiB of addresses (no memory); NULL
- * where the system does not allow that, and then the default allocator does.
+ * profile after another. It reserves 192 GiB of addresses (no memory). Where
+ * the system does not allow that it is NULL, which is malloc to all who are
+ * given it.
  * What was allocated with it must be freed before it. Not thread-safe.
  */
 PROF_API struct prof_allocator *prof_recycler_new(void);

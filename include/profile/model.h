@@ -141,10 +141,11 @@ PROF_API size_t prof_max_stack_depth(const struct prof_profile *p);
 PROF_API size_t prof_max_label_set_size(const struct prof_profile *p);
 
 /*
- * The column a reader means by name: "" is the default sample type, else the
- * last column; a decimal number is that column; then an exact type; then the
- * type with "inuse_" before it is taken off. Returns PROF_INVALID with the
- * known names in err where nothing fits.
+ * The column that is meant by a name: "" or NULL is the default sample type,
+ * or the last column where that is not set; a decimal number is that column,
+ * from 0; else the first sample type of that name; else that of the name
+ * without "inuse_" at its beginning ("inuse_space" finds "space"). Returns
+ * PROF_INVALID with the known names in err where nothing fits.
  * Source: google/pprof, SampleIndexByName.
  */
 PROF_API enum prof_status prof_find_sample_type(uint32_t *out,
@@ -161,6 +162,10 @@ PROF_API void prof_profile_free(struct prof_profile *p);
  * A builder collects tables and interns them: what is equal to what was added
  * before gets the same id. Strings are copied. Once something has failed, all
  * further calls do nothing and return 0, and prof_builder_finish() says why.
+ *
+ * Ids that are passed in are looked at in the end: a row may refer to one
+ * that is added later. A builder of NULL is for prof_builder_free() and
+ * prof_builder_finish() only, which says PROF_NOMEM then.
  */
 struct prof_builder;
 
@@ -169,11 +174,11 @@ PROF_API struct prof_builder *
 prof_builder_new(const struct prof_allocator *allocator);
 PROF_API void prof_builder_free(struct prof_builder *b);
 
-/* Replaces the header. */
+/* Replaces the header, which is all zero and empty until then. */
 PROF_API void prof_set_header(struct prof_builder *b,
                               const struct prof_header *header);
 
-/* Sample types come before the first sample. Returns the column. */
+/* Sample types come before the first sample. Returns the column, from 0. */
 PROF_API uint32_t prof_add_sample_type(struct prof_builder *b,
                                        const struct prof_value_type *type);
 
@@ -213,9 +218,10 @@ PROF_API enum prof_status prof_builder_status(const struct prof_builder *b,
 
 /*
  * Ends the building: checks the profile and hands it out. The builder is
- * freed in every case. PROF_NOMEM, PROF_LIMIT (a table passed 2^32 rows or
- * bytes), PROF_OVERFLOW, PROF_CORRUPT (what check refused: the message names
- * the row).
+ * freed in every case, and the caller frees *out. PROF_NOMEM, PROF_LIMIT (a
+ * table passed 2^32 rows or bytes, or one of the limits of <profile/io.h>),
+ * PROF_OVERFLOW, PROF_INVALID (a sample type after a sample), PROF_CORRUPT
+ * (what check refused: the message names the row).
  */
 PROF_API enum prof_status prof_builder_finish(struct prof_profile **out,
                                               struct prof_builder *b,
@@ -232,9 +238,11 @@ struct prof_count_profile {
 	const char *name; /* "threadcreate": the sample and period type */
 	/* How many stacks there are. */
 	size_t (*len)(void *ctx);
-	/* Stack i: sets *pcs to its return addresses, leaf first; returns n. */
+	/* Stack i: sets *pcs to its return addresses, leaf first, and returns
+	   how many they are. They hold until the next call. */
 	size_t (*stack)(void *ctx, size_t i, const uint64_t **pcs);
-	/* The labels of stack i, or NULL where there are none at all. */
+	/* The same for the labels of stack i. The function itself may be NULL:
+	   nothing has labels. */
 	size_t (*labels)(void *ctx, size_t i, const struct prof_label **labels);
 	void *ctx;
 };
@@ -257,14 +265,17 @@ struct prof_block_record {
 };
 
 /*
- * What the makers below need to know beside the records. All may be zero.
+ * What the makers below need to know beside the records. All may be zero,
+ * and the options NULL. What they point to is borrowed for the call.
  */
 struct prof_from_options {
 	size_t size;
-	const struct prof_mapping *mappings; /* of the process */
+	const struct prof_mapping *mappings; /* [n_mappings], of the process */
 	size_t n_mappings;
-	int64_t time_ns, duration_ns;
-	const char *default_sample_type; /* "alloc_space" for an allocs profile */
+	int64_t time_ns, duration_ns; /* as in struct prof_header */
+	/* "alloc_space" makes an allocs profile of prof_from_mem(). NULL: none
+	   is set, so it is the last one, which is a heap's "inuse_space". */
+	const char *default_sample_type;
 	const struct prof_allocator *allocator;
 };
 
@@ -277,7 +288,7 @@ struct prof_from_options {
  * An address in a stack is a return address; its location is one byte less,
  * with the mapping that holds the return address.
  *
- * PROF_NOMEM; PROF_LIMIT. The caller frees *out.
+ * PROF_NOMEM; PROF_LIMIT; PROF_OVERFLOW. The caller frees *out.
  */
 PROF_API enum prof_status
 prof_from_count(struct prof_profile **out, const struct prof_count_profile *c,

@@ -34,7 +34,11 @@ struct prof_raw_record {
 	bool is_overflow;    /* count is 0, and pcs[0] samples were lost */
 };
 
-/* A walk over words[n_words]; set the first two fields, zero the rest. */
+/*
+ * A walk over words[n_words], which are borrowed. Set these two, set
+ * expects_header where the words are the beginning of a stream, and zero the
+ * rest.
+ */
 struct prof_raw_iter {
 	const uint64_t *words;
 	size_t n_words;
@@ -79,7 +83,10 @@ struct prof_recording_header {
 	bool is_stream;       /* plain words: the above was not recorded */
 };
 
-/* One inlined-in frame of an address, as symbolization found it. */
+/*
+ * A frame at an address, as symbolization found it: what prof_function and
+ * prof_line have of it. Strings are empty and numbers 0 where unknown.
+ */
 struct prof_symbol {
 	struct prof_str name, system_name, filename;
 	int64_t line, column, start_line;
@@ -96,7 +103,9 @@ struct prof_count_record {
 /*
  * Takes a recording piece by piece, in its order. All that is passed in is
  * borrowed for the call. Each function returns PROF_OK, or a status that
- * stops the giver; err (which may be NULL) then says why.
+ * stops the giver; err (which may be NULL) then says why. None but free() may
+ * be NULL. The header comes first and the end last, each once, unless the
+ * giver fails before.
  *
  * A tag is told by label_set() before it is used; telling it again replaces
  * its labels from there on. Words are whole records. Times are on the clock

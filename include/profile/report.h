@@ -141,7 +141,8 @@ struct prof_edge {
  * give flat A 1, B 1, C 4; cum A 6, B 4, C 4; A -> B 4, B -> C 3, A -> C 1.
  *
  * The time is linear in the sizes of the samples and of the stacks. The
- * graph borrows nothing; the caller frees *out. PROF_NOMEM; PROF_INVALID.
+ * graph borrows nothing; the caller frees *out. PROF_NOMEM; PROF_INVALID (an
+ * option).
  */
 PROF_API enum prof_status
 prof_graph_new(struct prof_graph **out, const struct prof_profile *p,

@@ -152,7 +152,7 @@ job_parse() {
 		[ $kind = small ] && goal=10
 		pair "$driver" parse "$f" $reps -- \
 			"$work/peer" parse "$f" $reps &&
-			ratio "parse, warm" $kind cpu x $goal ||
+			ratio "parse, warm" $kind cpu_mean x $goal ||
 			failed "parse, warm" $kind
 		pair "$driver" parse "$f" $reps -- \
 			"$work/floor" inflate "$f" 5 &&
@@ -186,7 +186,7 @@ job_write() {
 			failed write $kind
 			continue
 		}
-		ratio write $kind cpu x 6
+		ratio write $kind cpu_mean x 6
 		limit=0.75
 		[ $kind = small ] && limit=1
 		ratio "write, size" $kind size of $limit

@@ -4,7 +4,8 @@
 
     ```console      commands after "$ ", and what they print (errors too);
                     "..." stands for anything, and alone for any lines
-    ```c NAME       a file that the commands find under that name
+    ```c NAME       a file that the commands find under that name; one of
+                    libprofile/ is compiled, with our own headers
 
 A page's commands run in one shell, in a folder where testdata and docs are
 those of the source, with the project installed beside it. Every relative
@@ -88,8 +89,21 @@ def environment_of(prefix, build):
                 LD_LIBRARY_PATH=str(library),
                 PKG_CONFIG_PATH=str(library / "pkgconfig"),
                 PATH=os.pathsep.join([str(prefix / "bin"),
+                                      str(build / "cmd"),
                                       str(build / "docs/examples"),
                                       os.environ["PATH"]]))
+
+
+def compile_faults(page, source, name, text):
+    """What the compiler says to a file that would be in libprofile/."""
+    done = subprocess.run(
+        ["cc", "-std=c11", "-D_GNU_SOURCE", "-fsyntax-only", "-Wall",
+         "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion",
+         "-Wstrict-prototypes", "-Werror", "-I", source / "include",
+         "-I", source / "libprofile", "-x", "c", "-"],
+        input=text, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True, check=False)
+    return ["%s: %s: %s" % (page, name, done.stdout)] * bool(done.returncode)
 
 
 def check(page, text, source, environment):
@@ -102,6 +116,8 @@ def check(page, text, source, environment):
         for words, block in blocks(text):
             if words[0] == "console":
                 sessions += commands(block)
+            elif words[0] == "c" and words[-1].startswith("libprofile/"):
+                complaints += compile_faults(page, source, words[1], block)
             elif words[0] == "c" and len(words) == 2:
                 (folder / words[1]).write_text(block)
         if sessions:
@@ -114,6 +130,9 @@ PLANTS = ("```console\n$ echo yes\nno\n```\n",
           "```console\n$ echo a; echo c\na\nb\n...\n```\n",
           "```console\n$ cat a.c\nint a;\n```\n\n```c a.c\nint b;\n```\n",
           "```console\n$ false-is-no-command\n```\n",
+          "```c libprofile/model/new.c\n"
+          "#include \"model/profile.h\"\n"
+          "int n(struct prof_profile *p) { return p->no_such_table; }\n```\n",
           "[gone](no-such-page.md)\n")
 SOUND = "```console\n$ printf 'a\\nb\\nc 7 d\\n'\na\n...\nc ... d\n```\n"
 
