@@ -14,11 +14,7 @@
 
 #include "base/cursor.h"
 #include "base/memory.h"
-
-struct span {
-	const unsigned char *data; /* NULL: absent */
-	size_t size;
-};
+#include "symbolize/span.h"
 
 enum {
 	ELF_ET_REL = 1,

@@ -9,7 +9,9 @@
  * or where the library was built without that kind.
  */
 
-#include "symbolize/elf.h"
+#include "symbolize/span.h"
+
+#include <stdint.h>
 
 /* Exactly size bytes come out. */
 struct span unpack_zlib(struct span packed, uint64_t size);

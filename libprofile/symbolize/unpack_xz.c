@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "symbolize/unpack.h"
 
+#include "base/memory.h"
+
 #include <lzma.h>
 
 #define XZ_MAX_OUT ((size_t)256 << 20)

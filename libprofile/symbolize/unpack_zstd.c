@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "symbolize/unpack.h"
 
+#include "base/memory.h"
+
 #include <zstd.h>
 
 /* Zstandard can pack a long run to almost nothing; sections are no such. */

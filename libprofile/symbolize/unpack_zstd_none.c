@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "symbolize/unpack.h"
 
+#include "base/memory.h"
+
 /* In place of unpack_zstd.c where libzstd is not installed. */
 struct span unpack_zstd(struct span packed, uint64_t size)
 {
