@@ -303,6 +303,22 @@ PROF_API enum prof_status prof_compact(struct prof_profile *p,
                                        struct prof_error *err);
 
 /*
+ * Reduces a profile to what a Go build with -pgo reads in it (Go 1.21 and
+ * later), which is often a hundredth: for each call that a sample has between
+ * its two innermost locations, inlined calls among them, a sample of two
+ * frames, the function that is called and its caller with the line. Values
+ * are those of samples/count or cpu/nanoseconds, whichever comes first.
+ * Functions keep their name and start line; everything else goes.
+ * Reducing and merging may be done in any order.
+ *
+ * PROF_INVALID: there is no such sample type, or no function has a start
+ * line (Go writes them since 1.20). PROF_OVERFLOW. On failure the profile is
+ * as it was. Source: Go, cmd/internal/pgo and internal/profile.
+ */
+PROF_API enum prof_status prof_go_pgo(struct prof_profile *p,
+                                      struct prof_error *err);
+
+/*
  * Hashes strings under a key (any text; long and random is good): the names
  * of functions (drop_frames and keep_frames go); or paths of files and build
  * ids; or the texts of labels (their keys and numbers stay). Comments and the

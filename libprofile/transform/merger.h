@@ -100,6 +100,8 @@ bool merge_samples(struct prof_merger *m);
  */
 void merge_sort_labels(const struct prof_profile *p, struct row_label *labels,
                        size_t n);
+
+/*
  * Among mappings that are some input's first one, which is first: by what
  * makes a mapping itself, so that no other input changes it. <0, 0, >0.
  */
