@@ -25,24 +25,29 @@ extern "C" {
  * What is one:
  *   mappings    equal size (in pages of 4 KiB), file offset, and build id or
  *               else file; so copies of one file at different load addresses
- *               are one, at the lowest start, with addresses moved along
+ *               are one, at the lowest start, with addresses moved along (0,
+ *               which is none, stays)
  *   functions   equal names, file and start line
  *   locations   equal mapping, address within it, is_folded and all lines
  *               with their columns
  *   samples     equal stack and equal labels, in any order of the keys
  *
  * The header: the earliest time that is not 0, the sum of the durations, the
- * longest period, all comments (each once, in byte order), and of drop_frames,
- * keep_frames, default_sample_type and doc_url the first in byte order of
- * those that are set. All mappings stay; their has_... flags hold where they
- * held in every input that has the mapping. The first mapping is the first in
- * byte order of the inputs' first mappings (the main binary). Samples whose
- * values are all 0 are left out, and so are locations, functions and label
- * sets that no sample refers to.
+ * longest period (of those that have a type, where any has), all comments
+ * (each once, in byte order), and of drop_frames, keep_frames,
+ * default_sample_type and doc_url the first in byte order of those that are
+ * set. All mappings stay; their has_... flags hold where they held in every
+ * input that has the mapping, their file is the first in byte order. The
+ * first mapping (the main binary) is, of the inputs' first mappings, the
+ * first by build id, or else file. Samples whose values are all 0 are left
+ * out, and so are locations, functions and label sets that no sample refers
+ * to.
  *
- * Where sample types differ, those that all inputs have remain (in byte order
- * of their names), converted to the finest unit of each; or all of them with
- * zeros, where the options say so.
+ * Where sample types differ, those that all inputs have remain, or all of
+ * them with zeros where the options say so, in byte order of their names. A
+ * final "s" of a name makes no difference, and units of one kind (of time,
+ * of memory) are converted to the finest of them. The same holds for the
+ * period.
  *
  * Source: google/pprof's profile.Merge and measurement.ScaleProfiles;
  * docs/differences-from-pprof.md lists what is different.
@@ -63,7 +68,7 @@ prof_merger_new(const struct prof_merge_options *options);
 /*
  * Adds p, with values and duration times weight (1: as it is; -1: taken
  * away). p is only read. PROF_NOMEM, PROF_LIMIT, PROF_OVERFLOW (a sum left 64
- * bits): the merger cannot be used further. PROF_MISMATCH (another period
+ * bits on the way): the merger cannot be used further. PROF_MISMATCH (another period
  * type): nothing was added, and the merger can go on.
  */
 PROF_API enum prof_status prof_merger_add(struct prof_merger *m,
@@ -73,8 +78,9 @@ PROF_API enum prof_status prof_merger_add(struct prof_merger *m,
 
 /*
  * The sum of all that was added, which the caller frees; the merger is freed
- * in every case. PROF_NOMEM, PROF_LIMIT; PROF_MISMATCH where no sample type
- * is common to all; PROF_INVALID where nothing was added.
+ * in every case. PROF_NOMEM, PROF_LIMIT; PROF_OVERFLOW (a value in its finest
+ * unit leaves 64 bits); PROF_MISMATCH where no sample type is common to all;
+ * PROF_INVALID where nothing was added.
  */
 PROF_API enum prof_status prof_merger_finish(struct prof_profile **out,
                                              struct prof_merger *m,
@@ -295,6 +301,22 @@ PROF_API enum prof_status prof_min_value(struct prof_profile *p, int64_t least,
  */
 PROF_API enum prof_status prof_compact(struct prof_profile *p,
                                        struct prof_error *err);
+
+/*
+ * Reduces a profile to what a Go build with -pgo reads in it (Go 1.21 and
+ * later), which is often a hundredth: for each call that a sample has between
+ * its two innermost locations, inlined calls among them, a sample of two
+ * frames, the function that is called and its caller with the line. Values
+ * are those of samples/count or cpu/nanoseconds, whichever comes first.
+ * Functions keep their name and start line; everything else goes.
+ * Reducing and merging may be done in any order.
+ *
+ * PROF_INVALID: there is no such sample type, or no function has a start
+ * line (Go writes them since 1.20). PROF_OVERFLOW. On failure the profile is
+ * as it was. Source: Go, cmd/internal/pgo and internal/profile.
+ */
+PROF_API enum prof_status prof_go_pgo(struct prof_profile *p,
+                                      struct prof_error *err);
 
 /*
  * Hashes strings under a key (any text; long and random is good): the names

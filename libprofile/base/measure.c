@@ -14,8 +14,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MAX_UNITS 9
-
 struct unit {
 	const char *name;
 	const char *aliases; /* each ends with a blank */
@@ -25,7 +23,7 @@ struct unit {
 struct unit_kind {
 	struct unit standard; /* where the wanted unit is of another kind */
 	size_t n;
-	struct unit units[MAX_UNITS];
+	struct unit units[MEASURE_MAX_UNITS];
 };
 
 static const struct unit_kind unit_kinds[] = {
@@ -97,6 +95,27 @@ static const struct unit *find_unit(const struct unit_kind *kind,
 		if (has_alias(&kind->units[i], word, size))
 			return &kind->units[i];
 	return NULL;
+}
+
+struct measure_unit measure_find_unit(struct prof_str name)
+{
+	for (uint32_t k = 0; k < N_KINDS; k++) {
+		const struct unit *unit = find_unit(&unit_kinds[k], name);
+
+		if (unit)
+			return (struct measure_unit){
+				k + 1, (uint32_t)(unit - unit_kinds[k].units) };
+	}
+	return (struct measure_unit){ 0 };
+}
+
+int64_t measure_ratio(struct measure_unit large, struct measure_unit small)
+{
+	const struct unit *const units = unit_kinds[small.kind - 1].units;
+	const double ratio = units[large.rank].factor /
+		units[small.rank].factor;
+
+	return ratio < 0x1p53 ? (int64_t)llround(ratio) : 0;
 }
 
 static bool is_automatic(struct prof_str unit)

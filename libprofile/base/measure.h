@@ -32,7 +32,22 @@ struct measured {
 struct measured measure_scale(int64_t value, struct prof_str from,
                               struct prof_str to);
 
-/* The same as text: "1.25MB", at most two decimals, "0" without a unit. */
+/* A unit's place in its kind: of memory, of time, of work. */
+struct measure_unit {
+	uint32_t kind; /* 0: no unit that is known */
+	uint32_t rank; /* from small to large, below MEASURE_MAX_UNITS */
+};
+#define MEASURE_MAX_UNITS 9
+
+struct measure_unit measure_find_unit(struct prof_str name);
+
+/*
+ * How many of the small unit a large one of its kind is; 0 where that does
+ * not fit.
+ */
+int64_t measure_ratio(struct measure_unit large, struct measure_unit small);
+
+/* measure_scale() as text: "1.25MB", at most two decimals, "0" without a unit. */
 struct measure_text measure_label(int64_t value, struct prof_str from,
                                   struct prof_str to);
 

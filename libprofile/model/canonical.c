@@ -21,6 +21,13 @@ struct remaking {
 	VEC(unsigned char) scratch;
 };
 
+/* memcpy() for tables that may be empty, and so have no memory at all. */
+static void copy_rows(void *to, const void *from, size_t size)
+{
+	if (size)
+		memcpy(to, from, size);
+}
+
 /* ---- Samples and stacks ---- */
 
 /* Samples in order; each stack and label set when it first comes. */
@@ -35,12 +42,12 @@ static bool remake_samples(struct remaking *g)
 	if (rows && values) {
 		for (size_t i = 0; i < n; i++) {
 			rows[i] = p->samples.data[g->order.samples[i]];
-			memcpy(values + i * width, p->values.data +
-			       g->order.samples[i] * width,
-			       width * sizeof(*values));
+			copy_rows(values + i * width, p->values.data +
+			          g->order.samples[i] * width,
+			          width * sizeof(*values));
 		}
-		memcpy(p->samples.data, rows, n * sizeof(*rows));
-		memcpy(p->values.data, values, n * width * sizeof(*values));
+		copy_rows(p->samples.data, rows, n * sizeof(*rows));
+		copy_rows(p->values.data, values, n * width * sizeof(*values));
 	}
 	mem_free(g->a, rows, (n + 1) * sizeof(*rows));
 	mem_free(g->a, values, (n * width + 1) * sizeof(*values));
@@ -156,14 +163,15 @@ static bool remake_locations(struct remaking *g)
 			rows[i + 1] = *l;
 			rows[i + 1].first_line =
 				n_lines | (l->first_line & LOCATION_FOLDED);
-			memcpy(lines + n_lines,
-			       p->lines.data + location_first_line(l),
-			       k * sizeof(*lines));
+			copy_rows(lines + n_lines,
+			          p->lines.data + location_first_line(l),
+			          k * sizeof(*lines));
 			n_lines += k;
 		}
 		rows[n + 1].first_line = n_lines;
-		memcpy(p->locations.data, rows, ((size_t)n + 2) * sizeof(*rows));
-		memcpy(p->lines.data, lines, n_lines * sizeof(*lines));
+		copy_rows(p->locations.data, rows,
+		          ((size_t)n + 2) * sizeof(*rows));
+		copy_rows(p->lines.data, lines, n_lines * sizeof(*lines));
 		p->locations.n = (size_t)n + 2;
 		p->lines.n = n_lines;
 	}
@@ -196,7 +204,7 @@ static bool remake_functions(struct remaking *g)
 		return false;
 	for (size_t i = 1; i < g->functions.n; i++)
 		rows[i] = p->functions.data[g->functions.data[i]];
-	memcpy(p->functions.data, rows, g->functions.n * sizeof(*rows));
+	copy_rows(p->functions.data, rows, g->functions.n * sizeof(*rows));
 	p->functions.n = g->functions.n;
 	mem_free(g->a, rows, n * sizeof(*rows));
 	return true;

@@ -52,6 +52,7 @@ static void release_indexes(struct prof_merger *m)
 	hash_index_release(&m->functions, a);
 	hash_index_release(&m->locations, a);
 	hash_index_release(&m->samples, a);
+	hash_index_release(&m->comments, a);
 	vec_release(&m->string_map, a);
 	vec_release(&m->function_map, a);
 	vec_release(&m->label_set_map, a);
@@ -59,7 +60,6 @@ static void release_indexes(struct prof_merger *m)
 	vec_release(&m->location_map, a);
 	vec_release(&m->mapping_map, a);
 	vec_release(&m->column_map, a);
-	vec_release(&m->column_factor, a);
 	vec_release(&m->scratch, a);
 }
 
@@ -72,6 +72,7 @@ void prof_merger_free(struct prof_merger *m)
 	a = m->a;
 	release_indexes(m);
 	vec_release(&m->columns, &a);
+	vec_release(&m->classes, &a);
 	vec_release(&m->merge_mappings, &a);
 	prof_profile_free(m->sum);
 	mem_free(&a, m, sizeof(*m));
@@ -79,38 +80,48 @@ void prof_merger_free(struct prof_merger *m)
 
 /* ---- Header ---- */
 
-static struct row_value_type map_type(const struct prof_merger *m,
-                                      struct row_value_type type)
+static bool fail_nomem(struct prof_merger *m)
 {
-	return (struct row_value_type){ m->string_map.data[type.type],
-	                                m->string_map.data[type.unit] };
+	m->has_failed = true;
+	m->status = error_nomem(m->err);
+	return false;
 }
 
-static bool is_set(struct row_value_type type)
+static void keep_longest(int64_t *longest, int64_t period, bool is_first)
 {
-	return type.type || type.unit;
+	if (is_first || period > *longest)
+		*longest = period;
 }
 
-/* Period types must be equal, or one of them not be there. */
-static bool merge_period_type(struct prof_merger *m)
+/* Period types must be compatible, or one of them not be there. */
+static bool merge_period(struct prof_merger *m)
 {
-	const struct row_value_type type = map_type(m, m->in->period_type);
-	struct row_value_type *const known = &m->sum->period_type;
+	const struct merge_type type = merge_type_of(m, m->in->period_type);
+	struct merge_period *p = &m->period;
+	const uint32_t bit = UINT32_C(1) << type.unit.rank;
 
-	if (!is_set(type) || (type.type == known->type &&
-	                      type.unit == known->unit))
+	if (!type.type.type && !type.type.unit) {
+		keep_longest(&p->untyped, m->in->period, !p->has_untyped);
+		p->has_untyped = true;
 		return true;
-	if (!is_set(*known)) {
-		*known = type;
+	}
+	if (!p->has_type)
+		p->type = type;
+	if (merge_type_is_compatible(m->sum, &p->type, &type)) {
+		p->has_type = true;
+		merge_type_unify(m->sum, &p->type, &type);
+		keep_longest(&p->longest[type.unit.rank], m->in->period,
+		             !(p->has_longest & bit));
+		p->has_longest |= bit;
 		return true;
 	}
 	m->status = error_set(m->err, PROF_MISMATCH,
 	                      "a period of %.40s/%.40s cannot be merged with "
 	                      "one of %.40s/%.40s",
-	                      profile_string(m->sum, type.type).ptr,
-	                      profile_string(m->sum, type.unit).ptr,
-	                      profile_string(m->sum, known->type).ptr,
-	                      profile_string(m->sum, known->unit).ptr);
+	                      profile_string(m->sum, type.type.type).ptr,
+	                      profile_string(m->sum, type.type.unit).ptr,
+	                      profile_string(m->sum, p->type.type.type).ptr,
+	                      profile_string(m->sum, p->type.type.unit).ptr);
 	return false;
 }
 
@@ -123,25 +134,32 @@ static void merge_string(struct prof_merger *m, uint32_t *known, uint32_t in)
 		*known = id;
 }
 
+/* Adds a comment where it is new. Strings of the sum are unique already. */
+static void merge_comment(struct prof_merger *m, uint32_t string)
+{
+	struct hash_index *h = &m->comments;
+	const uint64_t hash = hash_bytes(&string, sizeof(string),
+	                                 m->strings.seed);
+	uint32_t row;
+	size_t i;
+
+	for (i = hash_index_first(h, hash); (row = h->slots[i].id) != 0;
+	     i = hash_index_next(h, i))
+		if (m->sum->comments.data[row - 1] == string)
+			return;
+	vec_put(&m->sum->comments, string);
+	hash_index_put(h, i, hash, (uint32_t)m->sum->comments.n);
+}
+
 static bool merge_comments(struct prof_merger *m)
 {
-	struct prof_profile *sum = m->sum;
+	const size_t n = m->in->comments.n;
 
-	for (size_t i = 0; i < m->in->comments.n; i++) {
-		const uint32_t id = m->string_map.data[m->in->comments.data[i]];
-		size_t k = 0;
-
-		while (k < sum->comments.n && sum->comments.data[k] != id)
-			k++;
-		if (k < sum->comments.n)
-			continue;
-		if (!vec_reserve(&sum->comments, 1, &m->a)) {
-			m->has_failed = true;
-			m->status = error_nomem(m->err);
-			return false;
-		}
-		vec_put(&sum->comments, id);
-	}
+	if (n && (!vec_reserve(&m->sum->comments, n, &m->a) ||
+	          !hash_index_reserve(&m->comments, n, &m->a)))
+		return fail_nomem(m);
+	for (size_t i = 0; i < n; i++)
+		merge_comment(m, m->string_map.data[m->in->comments.data[i]]);
 	return true;
 }
 
@@ -153,8 +171,6 @@ static bool merge_times(struct prof_merger *m)
 
 	if (in->time_ns && (!sum->time_ns || in->time_ns < sum->time_ns))
 		sum->time_ns = in->time_ns;
-	if (in->period > sum->period || m->n_inputs == 0)
-		sum->period = in->period;
 	if (!__builtin_mul_overflow(in->duration_ns, m->weight, &duration) &&
 	    !__builtin_add_overflow(sum->duration_ns, duration,
 	                            &sum->duration_ns))
@@ -188,8 +204,8 @@ enum prof_status prof_merger_add(struct prof_merger *m,
 	m->weight = weight;
 	m->err = err;
 	m->status = PROF_OK;
-	/* The period type first: a mismatch leaves the sum as it was. */
-	if (merge_strings(m) && merge_period_type(m) && merge_header(m) &&
+	/* The period first: a mismatch leaves the sum as it was. */
+	if (merge_strings(m) && merge_period(m) && merge_header(m) &&
 	    merge_sample_types(m) && merge_mappings(m) && merge_functions(m) &&
 	    merge_locations(m) && merge_stacks(m) && merge_label_sets(m) &&
 	    merge_samples(m))
@@ -205,7 +221,6 @@ static int compare_u64(uint64_t a, uint64_t b)
 	return (a > b) - (a < b);
 }
 
-/* The first mapping of an input before the others, then by content. */
 static int compare_mappings(const struct prof_merger *m, uint32_t a, uint32_t b)
 {
 	const struct row_mapping *x = &m->sum->mappings.data[a];
@@ -232,14 +247,17 @@ static int compare_mapping_ids(const void *a, const void *b, void *ctx)
 static void order_mappings(const struct prof_merger *m, uint32_t *ids,
                            uint32_t n)
 {
-	uint32_t first = 0;
+	uint32_t first = n;
 
 	for (uint32_t i = 0; i < n; i++)
 		ids[i] = i + 1;
 	qsort_r(ids, n, sizeof(*ids), compare_mapping_ids,
 	        (void *)(uintptr_t)m);
-	while (first < n && !m->merge_mappings.data[ids[first]].is_first)
-		first++;
+	for (uint32_t i = 0; i < n; i++)
+		if (m->merge_mappings.data[ids[i]].is_first &&
+		    (first == n ||
+		     merge_compare_first(m, ids[i], ids[first]) < 0))
+			first = i;
 	if (first < n) {
 		const uint32_t id = ids[first];
 
@@ -270,9 +288,9 @@ static bool finish_mappings(struct prof_merger *m)
 		for (size_t i = 1; i + 1 < sum->locations.n; i++) {
 			struct row_location *l = &sum->locations.data[i];
 
-			if (l->mapping)
-				l->address +=
-					sum->mappings.data[l->mapping].start;
+			l->address = merge_address(
+				l->address,
+				sum->mappings.data[l->mapping].start);
 			l->mapping = new_ids[l->mapping];
 		}
 		memcpy(sum->mappings.data + 1, rows, n * sizeof(*rows));
@@ -281,6 +299,31 @@ static bool finish_mappings(struct prof_merger *m)
 	mem_free(&m->a, new_ids, ((size_t)n + 1) * sizeof(*new_ids));
 	mem_free(&m->a, rows, ((size_t)n + 1) * sizeof(*rows));
 	return ok;
+}
+
+static enum prof_status finish_period(struct prof_merger *m,
+                                      struct prof_error *err)
+{
+	const struct merge_period *p = &m->period;
+	bool is_first = true;
+
+	m->sum->period_type = p->type.type;
+	m->sum->period = p->untyped;
+	for (uint32_t rank = 0; rank < MEASURE_MAX_UNITS; rank++) {
+		const struct merge_type from = {
+			.unit = { p->type.unit.kind, rank } };
+		int64_t period = p->longest[rank];
+
+		if (!(p->has_longest & UINT32_C(1) << rank))
+			continue;
+		if (!merge_convert(&period, &from, &p->type))
+			return error_set(err, PROF_OVERFLOW, "the period in "
+			                 "its finest unit leaves the range of "
+			                 "64 bits");
+		keep_longest(&m->sum->period, period, is_first);
+		is_first = false;
+	}
+	return PROF_OK;
 }
 
 static int compare_comments(const void *a, const void *b, void *ctx)
@@ -323,6 +366,8 @@ enum prof_status prof_merger_finish(struct prof_profile **out,
 	release_indexes(m);
 	if (status == PROF_OK)
 		status = merge_choose_types(m, err);
+	if (status == PROF_OK)
+		status = finish_period(m, err);
 	if (status == PROF_OK && !finish_mappings(m))
 		status = error_nomem(err);
 	if (status == PROF_OK) {

@@ -109,10 +109,26 @@ static bool mapping_keys_equal(const struct mapping_key *a,
 		a->name == b->name && a->is_file == b->is_file;
 }
 
-/* Of two files that are one by their build id, the first name in bytes. */
-static uint32_t first_string(const struct prof_profile *p, uint32_t a,
-                             uint32_t b)
+int merge_compare_first(const struct prof_merger *m, uint32_t a, uint32_t b)
 {
+	const struct mapping_key x = mapping_key(
+		&m->sum->mappings.data[a], m->merge_mappings.data[a].size);
+	const struct mapping_key y = mapping_key(
+		&m->sum->mappings.data[b], m->merge_mappings.data[b].size);
+	int order = string_compare(m->sum, x.name, y.name);
+
+	if (!order)
+		order = (x.is_file > y.is_file) - (x.is_file < y.is_file);
+	if (!order)
+		order = (x.offset > y.offset) - (x.offset < y.offset);
+	return order ? order : (x.pages > y.pages) - (x.pages < y.pages);
+}
+
+/* Of two files that are one by their build id, the first name in bytes. */
+static uint32_t first_name(const struct prof_profile *p, uint32_t a, uint32_t b)
+{
+	if (!a || !b)
+		return a | b;
 	return string_compare(p, a, b) <= 0 ? a : b;
 }
 
@@ -164,7 +180,7 @@ static bool merge_mapping(struct prof_merger *m, uint32_t in_id)
 	extra = &m->merge_mappings.data[id];
 	if (row.start < known->start)
 		known->start = row.start;
-	known->file = first_string(m->sum, known->file, row.file);
+	known->file = first_name(m->sum, known->file, row.file);
 	if (size > extra->size)
 		extra->size = size;
 	extra->is_first = extra->is_first || in_id == 1;
@@ -273,7 +289,36 @@ bool merge_functions(struct prof_merger *m)
 
 /* ---- Locations ---- */
 
-/* A location of the input in terms of the sum, and its lines in scratch. */
+/*
+ * An address moves along with its mapping; but 0 is none and stays, and no
+ * other becomes 0, however often mappings are moved. So the addresses but 0
+ * are taken for a ring of 2^64 - 1, on which a mapping starts somewhere: one
+ * that a location lies below (which should not be) comes out right, too.
+ */
+#define NO_ADDRESS UINT64_MAX
+
+static uint64_t place_on_ring(uint64_t start)
+{
+	return start == UINT64_MAX ? 0 : start;
+}
+
+static uint64_t relative_address(uint64_t address, uint64_t start)
+{
+	const uint64_t from = place_on_ring(start);
+	const uint64_t to = address - 1;
+
+	return address ? to - from - (to < from) : NO_ADDRESS;
+}
+
+uint64_t merge_address(uint64_t relative, uint64_t start)
+{
+	const uint64_t to = relative + place_on_ring(start);
+	const bool is_around = to < relative || to == UINT64_MAX;
+
+	return relative == NO_ADDRESS ? 0 : to + is_around + 1;
+}
+
+/* A location of the input in terms of the sum, and its lines. */
 struct location_key {
 	uint64_t address; /* relative to its mapping's start */
 	uint32_t mapping;
@@ -289,7 +334,7 @@ static struct location_key location_key(const struct prof_merger *m,
 	const struct mapping_map *map = &m->mapping_map.data[row->mapping];
 
 	return (struct location_key){
-		.address = row->address - map->start,
+		.address = relative_address(row->address, map->start),
 		.mapping = map->id,
 		.folded = row->first_line & LOCATION_FOLDED,
 		.lines = m->in->lines.data + location_first_line(row),
@@ -521,6 +566,27 @@ static struct prof_str map_label_set(struct prof_merger *m, struct prof_str set,
 	return (struct prof_str){ (const char *)begin, (size_t)(to - begin) };
 }
 
+/* labels[max_labels] is scratch. */
+static bool merge_label_set_batch(struct prof_merger *m, uint32_t from,
+                                  uint32_t n, struct row_label *labels)
+{
+	struct prof_str sets[BATCH];
+	size_t size = 0;
+
+	/* A label takes two bytes at least. */
+	for (uint32_t i = 0; i < n; i++) {
+		sets[i] = byte_table_get(&m->in->label_sets, from + i);
+		size += (sets[i].len / 2 + 1) * LABEL_PACKED_MAX;
+	}
+	m->scratch.n = 0;
+	if (!vec_reserve(&m->scratch, size, &m->a))
+		return false;
+	for (uint32_t i = 0; i < n; i++)
+		sets[i] = map_label_set(m, sets[i], labels);
+	return intern_batch(&m->label_sets, sets,
+	                    m->label_set_map.data + from, n, &m->a);
+}
+
 bool merge_label_sets(struct prof_merger *m)
 {
 	const uint32_t n = byte_table_n(&m->in->label_sets);
@@ -528,23 +594,14 @@ bool merge_label_sets(struct prof_merger *m)
 	struct row_label *labels = mem_zeroed(&m->a, max + 1, sizeof(*labels));
 	bool ok = labels != NULL;
 
+	if (m->sum->max_labels < max)
+		m->sum->max_labels = (uint32_t)max;
 	m->label_set_map.n = 0;
 	ok = ok && vec_reserve(&m->label_set_map, n, &m->a);
 	if (ok)
 		m->label_set_map.data[0] = 0;
-	for (uint32_t i = 1; i < n && ok; i += BATCH) {
-		const uint32_t k = batch_size(i, n);
-		struct prof_str sets[BATCH];
-
-		m->scratch.n = 0;
-		ok = vec_reserve(&m->scratch, k * max * LABEL_PACKED_MAX, &m->a);
-		for (uint32_t j = 0; j < k && ok; j++)
-			sets[j] = map_label_set(
-				m, byte_table_get(&m->in->label_sets, i + j),
-				labels);
-		ok = ok && intern_batch(&m->label_sets, sets,
-		                        m->label_set_map.data + i, k, &m->a);
-	}
+	for (uint32_t i = 1; i < n && ok; i += BATCH)
+		ok = merge_label_set_batch(m, i, batch_size(i, n), labels);
 	mem_free(&m->a, labels, (max + 1) * sizeof(*labels));
 	if (!ok)
 		return fail_to_grow(m, m->sum->label_sets.bytes.n, "label sets");
@@ -589,8 +646,7 @@ static bool add_values(struct prof_merger *m, uint32_t row,
 		int64_t *sum = &to[m->column_map.data[i]];
 		int64_t value;
 
-		if (!__builtin_mul_overflow(values[i], m->column_factor.data[i],
-		                            &value) &&
+		if (!__builtin_mul_overflow(values[i], m->weight, &value) &&
 		    !__builtin_add_overflow(*sum, value, sum))
 			continue;
 		m->has_failed = true;

@@ -7,18 +7,42 @@
  * tables, and for the input in hand the maps from its ids to those of the
  * sum.
  *
- * While it grows, addresses of locations that have a mapping are relative to
- * its start: only the end tells which start that is.
+ * While it grows, addresses of locations are relative to the start of their
+ * mapping: only the end tells which start that is.
  */
 
+#include "base/measure.h"
 #include "model/builder.h"
 
 #include <profile/transform.h>
 
-/* A sample type of the sum. */
+/* A type of values, and what is known of its unit. */
+struct merge_type {
+	struct row_value_type type; /* strings of the sum */
+	struct measure_unit unit;
+};
+
+/* A column of the sum's values: a type as it is written in some input. */
 struct merge_column {
-	struct row_value_type type;
-	uint32_t n_inputs; /* that have it */
+	struct merge_type type;
+	uint32_t class;
+};
+
+/* A sample type of the result: columns that differ in their unit only. */
+struct merge_class {
+	struct merge_type type; /* the first name, and the finest unit */
+	uint32_t occurrence;    /* in one input: see merge_types.c */
+	uint32_t n_inputs;      /* that have it */
+};
+
+/* The longest period in each unit; the end knows the finest. */
+struct merge_period {
+	struct merge_type type;
+	bool has_type;
+	int64_t longest[MEASURE_MAX_UNITS];
+	uint32_t has_longest; /* bits */
+	int64_t untyped;      /* of inputs without a period type */
+	bool has_untyped;
 };
 
 /* A mapping of the sum, beside its row. */
@@ -40,8 +64,10 @@ struct prof_merger {
 	bool has_failed; /* cannot go on */
 	struct prof_profile *sum;
 	struct interner strings, stacks, label_sets;
-	struct hash_index mappings, functions, locations, samples;
+	struct hash_index mappings, functions, locations, samples, comments;
 	VEC(struct merge_column) columns;
+	VEC(struct merge_class) classes;
+	struct merge_period period;
 	VEC(struct merge_mapping) merge_mappings; /* [sum.mappings.n] */
 	uint32_t n_inputs;
 	bool types_differ;
@@ -53,7 +79,6 @@ struct prof_merger {
 	VEC(uint32_t) location_map; /* varint_pack()ed ids */
 	VEC(struct mapping_map) mapping_map;
 	VEC(uint32_t) column_map;
-	VEC(int64_t) column_factor; /* the input's values times this */
 	VEC(unsigned char) scratch;
 	struct prof_error *err;
 	enum prof_status status;    /* sticky for the input in hand */
@@ -76,7 +101,27 @@ bool merge_samples(struct prof_merger *m);
 void merge_sort_labels(const struct prof_profile *p, struct row_label *labels,
                        size_t n);
 
+/*
+ * Among mappings that are some input's first one, which is first: by what
+ * makes a mapping itself, so that no other input changes it. <0, 0, >0.
+ */
+int merge_compare_first(const struct prof_merger *m, uint32_t a, uint32_t b);
+
+/* An address as it was, moved along with its mapping. */
+uint64_t merge_address(uint64_t relative, uint64_t start);
+
 /* merge_types.c */
+struct merge_type merge_type_of(const struct prof_merger *m,
+                                struct row_value_type in);
+bool merge_type_is_compatible(const struct prof_profile *p,
+                              const struct merge_type *a,
+                              const struct merge_type *b);
+/* Of two that are compatible, the first name and the finest unit. */
+void merge_type_unify(const struct prof_profile *p, struct merge_type *known,
+                      const struct merge_type *more);
+/* False: it leaves 64 bits. */
+bool merge_convert(int64_t *value, const struct merge_type *from,
+                   const struct merge_type *to);
 bool merge_sample_types(struct prof_merger *m);
 /* The columns that the result has: the rest is cut out of the sum. */
 enum prof_status merge_choose_types(struct prof_merger *m,

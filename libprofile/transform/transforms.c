@@ -36,6 +36,7 @@ static const struct transform *const transforms[] = {
 	&top_stacks_transform,
 	&min_value_transform,
 	&compact_transform,
+	&go_pgo_transform,
 	&redact_names_transform,
 	&redact_files_transform,
 	&redact_labels_transform,

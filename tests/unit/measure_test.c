@@ -47,6 +47,34 @@ START_TEST(test_label)
 }
 END_TEST
 
+static const struct ratio_case {
+	const char *large, *small;
+	int64_t ratio;
+} ratio_cases[] = {
+	{ "ns", "nanoseconds", 1 },
+	{ "us", "ns", 1000 },
+	{ "hours", "ns", INT64_C(3600000000000) },
+	{ "hr", "Seconds", 3600 },
+	{ "kB", "bytes", 1024 },
+	{ "PB", "B", INT64_C(1) << 50 },
+	{ "GCU", "nanogcu", 1000000000 },
+	{ "petagcu", "microgcu", 0 }, /* 1e21 */
+};
+
+START_TEST(test_ratio)
+{
+	const struct ratio_case *c = &ratio_cases[_i];
+	const struct measure_unit large = measure_find_unit(str(c->large));
+	const struct measure_unit small = measure_find_unit(str(c->small));
+
+	ck_assert_uint_ne(large.kind, 0);
+	ck_assert_uint_eq(large.kind, small.kind);
+	ck_assert_uint_ge(large.rank, small.rank);
+	ck_assert_int_eq(measure_ratio(large, small), c->ratio);
+	ck_assert_uint_eq(measure_find_unit(str("count")).kind, 0);
+}
+END_TEST
+
 static const struct percentage_case {
 	int64_t value, total;
 	const char *text;
@@ -153,6 +181,8 @@ int main(void)
 	SRunner *runner = srunner_create(suite);
 	int n_failed;
 
+	tcase_add_loop_test(cases, test_ratio, 0,
+	                    sizeof(ratio_cases) / sizeof(ratio_cases[0]));
 	tcase_add_loop_test(cases, test_label, 0, N(label_cases));
 	tcase_add_loop_test(cases, test_percentage, 0, N(percentage_cases));
 	tcase_add_loop_test(cases, test_path, 0, N(path_cases));
