@@ -27,7 +27,53 @@ struct transform_case {
 	"- {v: [4], stack: [c], num: {size: 3}}\n" \
 	"- {v: [8], stack: [d]}\n"
 
+/*
+ * Location 1 is "in" inlined into "out", 2 is main; 3 has no symbols and 4 has
+ * none and no mapping. Stacks: in and out called by main; in and out called
+ * by themselves; without symbols; empty.
+ */
+#define INLINED \
+	"profile: 1\n" \
+	"sample_types: [samples/count, cpu/nanoseconds]\n" \
+	"mappings:\n" \
+	"- {file: /lib/libx.so, start: 0x1000, limit: 0x2000}\n" \
+	"locations:\n" \
+	"- {addr: 1, lines: [{fn: in}, {fn: out}]}\n" \
+	"- {addr: 2, lines: [{fn: main}]}\n" \
+	"- {map: 1, addr: 0x1010}\n" \
+	"- {addr: 0x20}\n" \
+	"samples:\n" \
+	"- {v: [0, 1], at: [1, 2]}\n" \
+	"- {v: [0, 2], at: [1, 2, 1]}\n" \
+	"- {v: [0, 4], at: [3, 4]}\n" \
+	"- {v: [5, 8], at: []}\n"
+
 static const struct transform_case cases[] = {
+	/* What google/pprof loses: see docs/differences-from-pprof.md. */
+	{ "hide nothing", INLINED,
+	  " 8\n0x20;0x1010 4\nmain;out;in 1\n"
+	  "out;in;main;out;in 2\n" },
+	{ "show libx", INLINED,
+	  " 8\n0x1010 4\n" },
+	{ "show-from ^in", INLINED,
+	  "in 1\nin;main;out;in 2\n" },
+	{ "show-from in|main", INLINED,
+	  "in;main;out;in 2\nmain;out;in 1\n" },
+	{ "prune-from out|main", INLINED,
+	  " 8\n0x20;0x1010 4\nmain;out 1\nout;in;main;out 2\n" },
+	{ "ignore main", INLINED,
+	  " 8\n0x20;0x1010 4\n" },
+	{ "scale-by 2; choose-types 0", INLINED,
+	  " 10\n0x20;0x1010 0\nmain;out;in 0\n"
+	  "out;in;main;out;in 0\n" },
+	{ "noinlines", INLINED,
+	  " 8\n0x20;0x1010 4\nmain;out 1\nout;main;out 2\n" },
+	{ "drop-frames in", INLINED,
+	  " 8\n0x20;0x1010 4\nmain;out 1\nout;main;out 2\n" },
+	{ "granularity functions", INLINED,
+	  " 8\n0x0;0x0 4\nmain;out;in 1\n"
+	  "out;in;main;out;in 2\n" },
+
 	/* Names; source: google/pprof, with its "ABCBD" (leaf first). */
 	{ "focus B", "D;B;C 1\nD;E 2\n", "D;B;C 1\n" },
 	{ "focus b", "D;B;C 1\nD;E 2\n", "" },
