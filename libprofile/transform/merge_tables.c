@@ -606,6 +606,8 @@ bool merge_label_sets(struct prof_merger *m)
 	if (!ok)
 		return fail_to_grow(m, m->sum->label_sets.bytes.n, "label sets");
 	m->label_set_map.n = n;
+	if (m->in->max_labels > m->sum->max_labels)
+		m->sum->max_labels = m->in->max_labels;
 	return true;
 }
 

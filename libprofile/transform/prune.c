@@ -108,7 +108,8 @@ static bool find_drop(struct dropping *d, uint32_t id, struct prof_error *err)
 
 /*
  * Cuts the outermost match and what it has called, but not before a frame
- * that does not match: nothing would be left.
+ * that does not match: nothing would be left. Up to there, matches go only
+ * where they are inlined into something that stays.
  */
 static size_t cut_drop(void *ctx, uint32_t *ids, size_t n, size_t *first)
 {
@@ -116,8 +117,9 @@ static size_t cut_drop(void *ctx, uint32_t *ids, size_t n, size_t *first)
 	size_t i = n;
 
 	*first = 0;
-	while (i > 0 && c->at[ids[i - 1]])
-		i--;
+	for (; i > 0 && c->at[ids[i - 1]]; i--)
+		if (c->at[ids[i - 1]] != CUT_WHOLE)
+			ids[i - 1] = c->at[ids[i - 1]];
 	while (i > 0 && !c->at[ids[i - 1]])
 		i--;
 	if (i == 0)
