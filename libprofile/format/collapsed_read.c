@@ -11,9 +11,9 @@
  *  - A name is one function and one location, found by the string's id; a
  *    stack is one sample, found by the stack's id. No table is hashed twice.
  *
- * The state: `line` holds the frames of the last line as text, `frames` where
- * each of them ends and what it is. A new line keeps the first of them and
- * replaces the rest.
+ * The state: `text` is the frames of the last line as they stood there,
+ * `frames` where each of them ends and what it is. A new line keeps the first
+ * of them and replaces the rest.
  */
 #include "format/collapsed.h"
 
@@ -55,7 +55,11 @@ struct reader {
 	size_t n_columns; /* 0: the first stack or header is still to come */
 	VEC(int64_t) values; /* of the line at hand */
 
-	VEC(unsigned char) line;
+	/* The frames of the last line, in the window of the input, or saved
+	   from there before the window moves. */
+	const unsigned char *text;
+	size_t text_size;
+	VEC(unsigned char) saved;
 	VEC(struct frame) frames;
 	VEC(struct name_ids) by_name; /* by string id */
 	VEC(struct prof_str) names;   /* of the frames that are new in a line */
@@ -345,31 +349,33 @@ static size_t common_prefix(const unsigned char *a, const unsigned char *b,
 static size_t keep_frames(struct reader *c, const unsigned char *text,
                           size_t size)
 {
-	const size_t n = size < c->line.n ? size : c->line.n;
-	const size_t same = common_prefix(c->line.data, text, n);
+	const size_t n = size < c->text_size ? size : c->text_size;
+	const size_t same = common_prefix(c->text, text, n);
 	size_t kept = c->frames.n;
 
 	while (kept && c->frames.data[kept - 1].end >= same)
 		kept--;
-	memcpy(c->line.data + same, text + same, size - same);
-	c->line.n = size;
+	c->text = text;
+	c->text_size = size;
 	c->frames.n = kept;
 	return kept ? c->frames.data[kept - 1].end + 1u : 0;
 }
 
-/* Finds the frames from `begin` on, as names yet. False: out of memory. */
+/*
+ * Finds the frames from `begin` on, as names yet, up to one more than a stack
+ * may have. False: out of memory.
+ */
 static bool split_frames(struct reader *c, size_t begin)
 {
-	const unsigned char *const line = c->line.data;
-	const unsigned char *const end = line + c->line.n;
-	const unsigned char *p = line + begin, *semicolon;
+	const unsigned char *const end = c->text + c->text_size;
+	const unsigned char *p = c->text + begin, *semicolon;
 
 	do {
 		struct frame f = { .kind = FRAME_PLAIN };
 		struct prof_str name;
 
 		semicolon = frame_end(c, p, end);
-		f.end = (uint32_t)(semicolon - line);
+		f.end = (uint32_t)(semicolon - c->text);
 		name = frame_name(c, p, (size_t)(semicolon - p));
 		if (c->r->options->annotations)
 			f.kind = frame_kind_of((const unsigned char *)name.ptr,
@@ -384,7 +390,8 @@ static bool split_frames(struct reader *c, size_t begin)
 		vec_put(&c->frames, f);
 		vec_put(&c->names, name);
 		p = semicolon + 1;
-	} while (semicolon != end);
+	} while (semicolon != end &&
+	         c->frames.n <= c->r->options->limits.max_depth);
 	return true;
 }
 
@@ -577,9 +584,6 @@ static enum prof_status take_frames(struct reader *c,
 	size_t begin;
 
 	c->names.n = c->unescaped.n = 0;
-	if (size > c->line.n &&
-	    !vec_reserve(&c->line, size - c->line.n, c->a))
-		return error_nomem(c->err);
 	if (c->r->options->escape && !vec_reserve(&c->unescaped, size, c->a))
 		return error_nomem(c->err);
 	begin = keep_frames(c, text, size);
@@ -587,8 +591,8 @@ static enum prof_status take_frames(struct reader *c,
 		return error_nomem(c->err);
 	if (c->frames.n > c->r->options->limits.max_depth)
 		return error_at_line(c->err, PROF_LIMIT, c->n_lines,
-		                     "a stack of %zu frames exceeds the limit "
-		                     "max_depth (%" PRIu64 ")", c->frames.n,
+		                     "a stack has more frames than the limit "
+		                     "max_depth (%" PRIu64 ")",
 		                     c->r->options->limits.max_depth);
 	if (!intern_names(c) ||
 	    (c->r->options->annotations && !group_frames(c)) ||
@@ -627,20 +631,40 @@ static enum prof_status take_line(struct reader *c, const unsigned char *line,
 	return take_frames(c, line, size);
 }
 
-/* The next line; most are whole in the window and cost one memchr(). */
-static bool next_line(struct reader *c, const unsigned char **line,
-                      size_t *size)
+/* Puts the text of the last frames where it stays. */
+static enum prof_status save_text(struct reader *c)
+{
+	c->saved.n = 0;
+	if (!vec_reserve(&c->saved, c->text_size + 1, c->a))
+		return error_nomem(c->err);
+	memcpy(c->saved.data, c->text, c->text_size);
+	c->text = c->saved.data;
+	return PROF_OK;
+}
+
+/*
+ * The next line; most are whole in the window and cost one memchr(). Its end
+ * is *line NULL, or a failure of the input, which sticks there.
+ */
+static enum prof_status next_line(struct reader *c, const unsigned char **line,
+                                  size_t *size)
 {
 	struct input *const in = c->in;
 	const unsigned char *newline =
 		memchr(in->p, '\n', (size_t)(in->end - in->p));
+	enum prof_status status = PROF_OK;
 
-	if (!newline || (uint64_t)(newline - in->p) > c->max_line)
-		return input_line(in, c->max_line, line, size);
-	*line = in->p;
-	*size = (size_t)(newline - in->p);
-	in->p = newline + 1;
-	return true;
+	if (newline && (uint64_t)(newline - in->p) <= c->max_line) {
+		*line = in->p;
+		*size = (size_t)(newline - in->p);
+		in->p = newline + 1;
+		return PROF_OK;
+	}
+	if (c->text_size && c->text != c->saved.data)
+		status = save_text(c);
+	if (status != PROF_OK || !input_line(in, c->max_line, line, size))
+		*line = NULL;
+	return status;
 }
 
 static enum prof_status read_lines(struct reader *c)
@@ -651,12 +675,17 @@ static enum prof_status read_lines(struct reader *c)
 
 	if (input_need(c->in, 3) >= 3 && memcmp(c->in->p, "\xef\xbb\xbf", 3) == 0)
 		c->in->p += 3;
-	while (next_line(c, &line, &size)) {
+	for (;;) {
+		status = next_line(c, &line, &size);
+		if (status != PROF_OK || !line)
+			break;
 		c->n_lines++;
 		status = take_line(c, line, size);
 		if (status != PROF_OK)
-			return status;
+			break;
 	}
+	if (status != PROF_OK)
+		return status;
 	if (c->in->status != PROF_OK) {
 		if (c->err)
 			*c->err = c->in->error;
@@ -709,7 +738,7 @@ static enum prof_status report_malformed(const struct reader *c)
 static void reader_release(struct reader *c)
 {
 	vec_release(&c->values, c->a);
-	vec_release(&c->line, c->a);
+	vec_release(&c->saved, c->a);
 	vec_release(&c->frames, c->a);
 	vec_release(&c->by_name, c->a);
 	vec_release(&c->names, c->a);
@@ -739,8 +768,7 @@ enum prof_status collapsed_read(struct format_reading *r,
 	if (c.max_line > UINT32_MAX / 2)
 		c.max_line = UINT32_MAX / 2;
 	c.groups = (struct interner){ &c.group_keys, .seed = hash_seed() };
-	if (!byte_table_begin(&c.group_keys, c.a) ||
-	    !vec_reserve(&c.line, 1, c.a)) {
+	if (!byte_table_begin(&c.group_keys, c.a)) {
 		status = error_nomem(err);
 		goto done;
 	}
