@@ -8,8 +8,10 @@
 #include <profile/io.h>
 #include <profile/transform.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 /* Adds a file to the sum. */
@@ -18,14 +20,18 @@ static enum prof_status add_file(struct prof_merger *m, const char *path,
 {
 	struct prof_profile *p = NULL;
 	const int fd = open(path, O_RDONLY);
-	enum prof_status status =
-		prof_read(&p, prof_source_fd(fd), NULL, err);
+	enum prof_status status;
 
+	if (fd < 0) {
+		snprintf(err->message, sizeof(err->message), "%s",
+		         strerror(errno));
+		return PROF_SYSTEM;
+	}
+	status = prof_read(&p, prof_source_fd(fd), NULL, err);
 	if (status == PROF_OK)
 		status = prof_merger_add(m, p, 1, err);
 	prof_profile_free(p);
-	if (fd >= 0)
-		close(fd);
+	close(fd);
 	return status;
 }
 
