@@ -27,16 +27,17 @@
 static bool find_program(const char *command, char *path, size_t size)
 {
 	const char *dirs = getenv("PATH"), *end;
+	int n;
 
 	if (strchr(command, '/')) {
-		snprintf(path, size, "%s", command);
-		return access(path, F_OK) == 0;
+		n = snprintf(path, size, "%s", command);
+		return n >= 0 && (size_t)n < size && access(path, F_OK) == 0;
 	}
 	for (dirs = dirs ? dirs : "/bin:/usr/bin"; *dirs; dirs = end) {
 		end = strchrnul(dirs, ':');
-		snprintf(path, size, "%.*s%s%s", (int)(end - dirs), dirs,
-		         end == dirs ? "" : "/", command);
-		if (access(path, X_OK) == 0)
+		n = snprintf(path, size, "%.*s%s%s", (int)(end - dirs), dirs,
+		             end == dirs ? "" : "/", command);
+		if (n >= 0 && (size_t)n < size && access(path, X_OK) == 0)
 			return true;
 		end += *end == ':';
 	}
