@@ -170,8 +170,7 @@ class Golden(unittest.TestCase):
         n_run = n_cases = 0
         for expected, source, args in golden_cases():
             n_cases += 1
-            words = [a for a in shlex.split(args)
-                     if not a.startswith("-symbolize")]
+            words = shlex.split(args)
             options = ["--" + w[1:].split("=")[0].replace("_", "-")
                        for w in words]
             reports = ("top", "text", "tree", "peek", "traces", "tags",
