@@ -379,11 +379,31 @@ static const char *flag_word(const char *name, size_t n, const char *value)
 	return is_off ? "" : NULL;
 }
 
+static bool is_same(const char *option, const char *name, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (option[i] != (name[i] == '_' ? '-' : name[i]))
+			return false;
+	return option[n] == '\0';
+}
+
+/* Whether "=true" would be the argument of an option, not that of a flag. */
+static bool takes_argument(const struct cli_group *g, const char *name,
+                           size_t n)
+{
+	for (; g->title; g++)
+		for (const struct cli_option *o = g->options; o->name; o++)
+			if (is_same(o->name, name, n))
+				return o->arg != NULL;
+	return false;
+}
+
 /*
  * The argument in GNU form; "" is to be left out. *symbol is what stood
  * behind '=' of a report.
  */
-static char *gnu_word(const char *arg, const char **symbol)
+static char *gnu_word(const char *arg, const struct cli_group *known,
+                      const char **symbol)
 {
 	const char *name = arg + 1 + (arg[1] == '-');
 	size_t n = strcspn(name, "=");
@@ -398,7 +418,7 @@ static char *gnu_word(const char *arg, const char **symbol)
 	}
 	if (n == 4 && !memcmp(name, "trim", 4) && value == NULL)
 		value = "true";
-	if (value != NULL &&
+	if (value != NULL && !takes_argument(known, name, n) &&
 	    (!strcmp(value, "true") || !strcmp(value, "false") ||
 	     (n == 4 && !memcmp(name, "trim", 4)))) {
 		flag = flag_word(name, n, value);
@@ -414,6 +434,7 @@ static char *gnu_word(const char *arg, const char **symbol)
 }
 
 struct words {
+	const struct cli_group *groups;
 	char **argv;
 	int argc;
 	char **owned;
@@ -442,7 +463,7 @@ static bool translate(struct words *w, char *arg, bool *is_over)
 		add_word(w, arg);
 		return true;
 	}
-	word = gnu_word(arg, &symbol);
+	word = gnu_word(arg, w->groups, &symbol);
 	if (word == NULL)
 		return false;
 	w->owned[w->n_owned++] = word;
@@ -756,13 +777,17 @@ int main(int argc, char **argv)
 	c.files = calloc(2 * (size_t)argc + 2, sizeof(*c.files));
 	c.conditions = calloc((size_t)argc + 1, sizeof(*c.conditions));
 	if (c.files == NULL || c.conditions == NULL ||
-	    !filters_init(&c.filters) || !words_init(&words, argc, argv)) {
+	    !filters_init(&c.filters)) {
 		cli_error(&tool, "out of memory");
 		goto done;
 	}
 	memcpy(groups, all_groups, sizeof(groups));
 	groups[TRANSFORMS].options = c.filters.transforms.options;
-	with_transforms.groups = groups;
+	with_transforms.groups = words.groups = groups;
+	if (!words_init(&words, argc, argv)) {
+		cli_error(&tool, "out of memory");
+		goto done;
+	}
 	code = cli_parse(&with_transforms, &c, words.argc, words.argv);
 	if (code == CLI_CONTINUE)
 		code = check_operands(&c);
