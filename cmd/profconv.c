@@ -7,11 +7,13 @@
  * Whether the input is one is known only when it is read, so that is tried
  * first; a profile is then read from the start again.
  */
+#include "address_names.h"
 #include "cli.h"
 #include "file.h"
 #include "formats.h"
 #include "options.h"
 #include "progress.h"
+#include "symbols.h"
 
 #include <profile/io.h>
 
@@ -22,10 +24,13 @@ struct profconv {
 	struct settings settings;
 	struct reading reading;
 	struct prof_write_options writing;
+	struct symbols symbols;
 	const char *from, *to; /* names of formats; from "auto": by content */
+	const char *found;     /* the input's format */
 	const char *output_name;
 	const char *operands[3];
 	size_t n_operands;
+	bool is_symbols;       /* addresses to names; no profile at all */
 	struct progress progress;
 	struct file_input input;
 	struct file_output output;
@@ -36,6 +41,7 @@ struct profconv {
 
 static const char *const usage[] = {
 	"FROM-to-TO [OPTION]... [INPUT [OUTPUT]]",
+	"symbols [OPTION]... [INPUT [OUTPUT]]",
 	"[--from=FORMAT] [--to=FORMAT] [OPTION]... [INPUT [OUTPUT]]",
 	NULL
 };
@@ -66,6 +72,8 @@ static const struct cli_option conversion_options[] = {
 
 static const struct cli_group groups[] = {
 	{ "Conversion", conversion_options, 0 },
+	{ "Names of addresses", symbols_options,
+	  offsetof(struct profconv, symbols) },
 	{ "Reading any format", read_any_options,
 	  offsetof(struct profconv, reading) },
 	{ "Reading collapsed", read_collapsed_options,
@@ -117,6 +125,7 @@ static void each_conversion(void (*put)(void *ctx, const char *word),
 {
 	const struct prof_format_info *from;
 
+	put(ctx, "symbols");
 	put_conversions(put, ctx, "auto");
 	for (size_t i = 0; (from = prof_format_info(i)) != NULL; i++)
 		if (format_can(from, FORMAT_READABLE))
@@ -128,7 +137,8 @@ static const struct cli_tool tool = {
 	.usage = usage,
 	.about = "Converts a profile from one format to another. INPUT and "
 	         "OUTPUT are standard input and output by default, or where "
-	         "they are -. FROM may be auto.",
+	         "they are -. FROM may be auto. symbols reads lines of "
+	         "/proc/PID/maps and of addresses, and writes names.",
 	.groups = groups,
 	.notes = "Examples:\n"
 	         "  profconv pprof-to-collapsed cpu.pb.gz | flamegraph.pl\n"
@@ -148,7 +158,10 @@ static int take_conversion(struct profconv *c, bool *was_taken)
 	const char *mid = strstr(first, "-to-");
 	int code;
 
-	*was_taken = false;
+	c->is_symbols = !c->from && !c->to && !strcmp(first, "symbols");
+	*was_taken = c->is_symbols;
+	if (c->is_symbols)
+		return CLI_CONTINUE;
 	if (c->from || c->to || !mid || strchr(first, '/'))
 		return CLI_CONTINUE;
 	*was_taken = true;
@@ -165,7 +178,7 @@ static int guess_format(struct profconv *c)
 {
 	const struct prof_format_info *f = format_by_suffix(c->output.name);
 
-	if (c->to)
+	if (c->to || c->is_symbols)
 		return CLI_CONTINUE;
 	if (!strcmp(c->output.name, "-"))
 		return cli_usage_error(&tool, "to which format? "
@@ -203,6 +216,8 @@ static int resolve(struct profconv *c)
 	if (!c->from)
 		c->from = "auto";
 	c->reading.options.format = c->from;
+	c->reading.options.found_format = &c->found;
+	c->symbols.options.go_exact = c->reading.options.go_exact;
 	c->writing.gzip |= is_gzip_name(c->output.name);
 	return guess_format(c);
 }
@@ -256,11 +271,23 @@ static void describe(const struct profconv *c, const struct prof_profile *p)
 	             (unsigned long)prof_n_functions(p));
 }
 
+/*
+ * A recording has no names yet: the profile made of it gets them, where the
+ * files are there. Profiles are only converted.
+ */
+static int symbolize(struct profconv *c, struct prof_profile *p)
+{
+	const bool is_raw = c->found && !strcmp(c->found, "raw");
+
+	return symbols_apply(&c->symbols, is_raw ? SYMBOLS_AUTO : SYMBOLS_NONE,
+	                     p, &c->on_input);
+}
+
 static int convert_profile(struct profconv *c)
 {
 	struct prof_profile *p = NULL;
 	struct prof_error err = { .offset = UINT64_MAX };
-	int code = CLI_OK;
+	int code;
 
 	progress_phase(&c->progress, c->input.name);
 	if (prof_read(&p, c->input.source, &c->reading.options, &err) !=
@@ -268,10 +295,24 @@ static int convert_profile(struct profconv *c)
 		return tell_error(&c->on_input, &err);
 	describe(c, p);
 	progress_phase(&c->progress, c->output.name);
-	if (prof_write(p, c->to, c->output.sink, &c->writing, &err) != PROF_OK)
+	code = symbolize(c, p);
+	if (code == CLI_CONTINUE &&
+	    prof_write(p, c->to, c->output.sink, &c->writing, &err) != PROF_OK)
 		code = tell_error(&c->on_output, &err);
 	prof_profile_free(p);
-	return code;
+	return code == CLI_CONTINUE ? CLI_OK : code;
+}
+
+static int convert_addresses(struct profconv *c)
+{
+	struct prof_error err = { .offset = UINT64_MAX };
+	int code;
+
+	if (address_names(&c->symbols, c->input.source, c->output.sink,
+	                  &c->on_input, &code, &err) != PROF_OK)
+		return tell_error(c->output.has_failed ? &c->on_output :
+		                                         &c->on_input, &err);
+	return code == CLI_CONTINUE ? CLI_OK : code;
 }
 
 static int convert(struct profconv *c)
@@ -279,6 +320,8 @@ static int convert(struct profconv *c)
 	struct prof_error err;
 	int code;
 
+	if (c->is_symbols)
+		return convert_addresses(c);
 	if (keeps_recordings(c)) {
 		progress_phase(&c->progress, c->input.name);
 		code = convert_recording(c);
@@ -294,11 +337,11 @@ static int convert(struct profconv *c)
 
 static unsigned output_flags(const struct profconv *c)
 {
-	const struct prof_format_info *to = format_by_name(c->to,
-	                                                   strlen(c->to));
+	const struct prof_format_info *to =
+		c->is_symbols ? NULL : format_by_name(c->to, strlen(c->to));
 	unsigned flags = 0;
 
-	if (to->is_binary || (c->writing.gzip && !c->writing.uncompressed))
+	if ((to && to->is_binary) || (c->writing.gzip && !c->writing.uncompressed))
 		flags |= FILE_IS_BINARY;
 	if (c->settings.is_forced)
 		flags |= FILE_FORCE;
@@ -362,7 +405,8 @@ int main(int argc, char **argv)
 {
 	struct profconv c = {
 		.reading.options.size = sizeof(c.reading.options),
-		.writing.size = sizeof(c.writing)
+		.writing.size = sizeof(c.writing),
+		.symbols.options.size = sizeof(c.symbols.options)
 	};
 	int code;
 

@@ -11,6 +11,7 @@
 #include "formats.h"
 #include "options.h"
 #include "progress.h"
+#include "symbols.h"
 #include "transforms.h"
 
 #include <profile/io.h>
@@ -25,6 +26,7 @@ struct proffilter {
 	struct reading reading;
 	struct prof_write_options writing;
 	struct transforms transforms;
+	struct symbols symbols;
 	struct prof_time_options times;
 	const char *from, *to;  /* names of formats; NULL: not told */
 	const char *found;      /* the input's format */
@@ -115,6 +117,8 @@ static const struct cli_group all_groups[] = {
 	[TRANSFORMS] = { "Transforms, done in their order", NULL,
 	                 offsetof(struct proffilter, transforms) },
 	{ "Recordings, before all else", time_options, 0 },
+	{ "Names of addresses, before the transforms", symbols_options,
+	  offsetof(struct proffilter, symbols) },
 	{ "Reading any format", read_any_options,
 	  offsetof(struct proffilter, reading) },
 	{ "Reading collapsed", read_collapsed_options,
@@ -409,6 +413,9 @@ static int filter(struct proffilter *c)
 	if (code == CLI_CONTINUE)
 		code = settle_format(c);
 	if (code == CLI_CONTINUE)
+		code = symbols_apply(&c->symbols, SYMBOLS_NONE, p,
+		                     &c->on_input);
+	if (code == CLI_CONTINUE)
 		code = transforms_apply(&c->transforms, p, &c->on_input);
 	if (code == CLI_CONTINUE)
 		code = c->split_key ? write_parts(c, output, p) :
@@ -442,7 +449,8 @@ int main(int argc, char **argv)
 	struct proffilter c = {
 		.reading.options.size = sizeof(c.reading.options),
 		.writing.size = sizeof(c.writing),
-		.times.size = sizeof(c.times)
+		.times.size = sizeof(c.times),
+		.symbols.options.size = sizeof(c.symbols.options)
 	};
 	struct cli_group groups[sizeof(all_groups) / sizeof(*all_groups)];
 	struct cli_tool with_transforms = tool;

@@ -12,6 +12,7 @@
 #include "formats.h"
 #include "options.h"
 #include "progress.h"
+#include "symbols.h"
 
 #include <profile/io.h>
 #include <profile/transform.h>
@@ -35,6 +36,7 @@ struct profmerge {
 	struct settings settings;
 	struct reading reading;
 	struct prof_write_options writing;
+	struct symbols symbols;  /* of the sum */
 	const char *from, *to;
 	const char *output_name;
 	bool union_of_types;
@@ -202,6 +204,8 @@ static const struct cli_option format_options[] = {
 static const struct cli_group groups[] = {
 	{ "Merging", merge_options, 0 },
 	{ "Formats", format_options, 0 },
+	{ "Names of addresses, of the sum", symbols_options,
+	  offsetof(struct profmerge, symbols) },
 	{ "Reading any format", read_any_options,
 	  offsetof(struct profmerge, reading) },
 	{ "Reading collapsed", read_collapsed_options,
@@ -472,18 +476,22 @@ static unsigned output_flags(const struct profmerge *c)
 	return flags;
 }
 
-static int write_merged(struct profmerge *c, const struct prof_profile *p,
+static int write_merged(struct profmerge *c, struct prof_profile *p,
                         struct file_output *out)
 {
 	struct teller teller = { &tool, &c->settings, &c->progress,
 	                         c->output_name };
 	struct prof_error err = { .offset = UINT64_MAX };
+	int code;
 
 	c->writing.notes = teller_notes(&teller);
 	tell_verbose(&teller, "%lu samples, %lu locations, %lu functions of "
 	             "%zu inputs", (unsigned long)prof_n_samples(p),
 	             (unsigned long)prof_n_locations(p),
 	             (unsigned long)prof_n_functions(p), c->n_inputs);
+	code = symbols_apply(&c->symbols, SYMBOLS_NONE, p, &teller);
+	if (code != CLI_CONTINUE)
+		return code;
 	if (prof_write(p, c->to, out->sink, &c->writing, &err) != PROF_OK ||
 	    file_output_commit(out, &err) != PROF_OK)
 		return tell_error(&teller, &err);
@@ -519,6 +527,7 @@ int main(int argc, char **argv)
 	struct profmerge c = {
 		.reading.options.size = sizeof(c.reading.options),
 		.writing.size = sizeof(c.writing),
+		.symbols.options.size = sizeof(c.symbols.options),
 		.weight = 1,
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 	};

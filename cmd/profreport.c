@@ -10,8 +10,10 @@
  */
 #include "cli.h"
 #include "file.h"
+#include "filters.h"
 #include "options.h"
 #include "progress.h"
+#include "symbols.h"
 
 #include <profile/io.h>
 #include <profile/report.h>
@@ -30,11 +32,14 @@ struct profreport {
 	struct reading reading;
 	struct prof_report_options options;
 	struct prof_diff_options diff;
+	struct filters filters;
+	struct symbols symbols;
 	unsigned granularity, order; /* the enums, as cli_type has them */
 	unsigned diff_format;
 	bool is_json;
 	const char *output_name;
-	const char *base_name;
+	const char *base_name, *diff_base_name;
+	bool normalizes;
 	const char *report;
 	const char **files;      /* as many as argc */
 	size_t n_files;
@@ -242,6 +247,11 @@ static const struct cli_option value_options[] = {
 	  .help = "print in UNIT (minimum: what fits the smallest)" },
 	{ .name = "base", .arg = "FILE", .type = CLI_FILE, FIELD(base_name),
 	  .help = "take the values of FILE away" },
+	{ .name = "diff-base", .arg = "FILE", .type = CLI_FILE,
+	  FIELD(diff_base_name),
+	  .help = "the same, with percentages of FILE" },
+	{ .name = "normalize", .type = CLI_FLAG, FIELD(normalizes),
+	  .help = "first scale the inputs to the sums of the base" },
 	{ 0 }
 };
 
@@ -276,10 +286,19 @@ static const struct cli_option diff_options[] = {
 	{ 0 }
 };
 
-static const struct cli_group groups[] = {
+/* The group of the transforms; its options are set when it runs. */
+#define TRANSFORMS 3
+
+static const struct cli_group all_groups[] = {
 	{ "What becomes a node", graph_options, 0 },
 	{ "What is left out", trim_options, 0 },
+	{ "Filters", filters_options, offsetof(struct profreport, filters) },
+	[TRANSFORMS] = { "Changes to the profile, done in pprof's order",
+	                 NULL,
+	                 offsetof(struct profreport, filters.transforms) },
 	{ "Which values", value_options, 0 },
+	{ "Names of addresses", symbols_options,
+	  offsetof(struct profreport, symbols) },
 	{ "Input and output", output_options, 0 },
 	{ "Comparing", diff_options, 0 },
 	{ "Reading any format", read_any_options,
@@ -323,7 +342,7 @@ static const struct cli_tool tool = {
 	         "INPUT - is standard input. REPORT is top, text, tree, peek, "
 	         "traces, tags, comments, dot, callgrind, raw, proto, "
 	         "topproto, html, svg, flame, json, info or diff.",
-	.groups = groups,
+	.groups = all_groups,
 	.notes = "Options of pprof may be written as there: -nodecount=20, "
 	         "-sample_index=cpu, -top.\n\n"
 	         "Examples:\n"
@@ -360,11 +379,31 @@ static const char *flag_word(const char *name, size_t n, const char *value)
 	return is_off ? "" : NULL;
 }
 
+static bool is_same(const char *option, const char *name, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (option[i] != (name[i] == '_' ? '-' : name[i]))
+			return false;
+	return option[n] == '\0';
+}
+
+/* Whether "=true" would be the argument of an option, not that of a flag. */
+static bool takes_argument(const struct cli_group *g, const char *name,
+                           size_t n)
+{
+	for (; g->title; g++)
+		for (const struct cli_option *o = g->options; o->name; o++)
+			if (is_same(o->name, name, n))
+				return o->arg != NULL;
+	return false;
+}
+
 /*
  * The argument in GNU form; "" is to be left out. *symbol is what stood
  * behind '=' of a report.
  */
-static char *gnu_word(const char *arg, const char **symbol)
+static char *gnu_word(const char *arg, const struct cli_group *known,
+                      const char **symbol)
 {
 	const char *name = arg + 1 + (arg[1] == '-');
 	size_t n = strcspn(name, "=");
@@ -379,7 +418,7 @@ static char *gnu_word(const char *arg, const char **symbol)
 	}
 	if (n == 4 && !memcmp(name, "trim", 4) && value == NULL)
 		value = "true";
-	if (value != NULL &&
+	if (value != NULL && !takes_argument(known, name, n) &&
 	    (!strcmp(value, "true") || !strcmp(value, "false") ||
 	     (n == 4 && !memcmp(name, "trim", 4)))) {
 		flag = flag_word(name, n, value);
@@ -395,6 +434,7 @@ static char *gnu_word(const char *arg, const char **symbol)
 }
 
 struct words {
+	const struct cli_group *groups;
 	char **argv;
 	int argc;
 	char **owned;
@@ -423,7 +463,7 @@ static bool translate(struct words *w, char *arg, bool *is_over)
 		add_word(w, arg);
 		return true;
 	}
-	word = gnu_word(arg, &symbol);
+	word = gnu_word(arg, w->groups, &symbol);
 	if (word == NULL)
 		return false;
 	w->owned[w->n_owned++] = word;
@@ -487,7 +527,7 @@ static int read_file(struct profreport *c, const char *name,
 }
 
 static int merge_file(struct profreport *c, struct prof_merger *m,
-                      const char *name, int64_t weight)
+                      const char *name)
 {
 	struct prof_profile *p = NULL;
 	struct prof_error err = { .offset = UINT64_MAX };
@@ -495,20 +535,20 @@ static int merge_file(struct profreport *c, struct prof_merger *m,
 
 	if (code != CLI_CONTINUE)
 		return code;
-	if (prof_merger_add(m, p, weight, &err) != PROF_OK)
+	if (prof_merger_add(m, p, 1, &err) != PROF_OK)
 		code = tell_error(&c->on_input, &err);
 	prof_profile_free(p);
 	return code;
 }
 
-/* All inputs as one, less the base. */
+/* All inputs as one. */
 static int read_inputs(struct profreport *c, struct prof_profile **out)
 {
 	struct prof_error err = { .offset = UINT64_MAX };
 	struct prof_merger *m;
 	int code = CLI_CONTINUE;
 
-	if (c->n_files == 1 && c->base_name == NULL)
+	if (c->n_files == 1)
 		return read_file(c, c->files[0], out);
 	m = prof_merger_new(NULL);
 	if (m == NULL) {
@@ -516,9 +556,7 @@ static int read_inputs(struct profreport *c, struct prof_profile **out)
 		return CLI_FAILED;
 	}
 	for (size_t i = 0; code == CLI_CONTINUE && i < c->n_files; i++)
-		code = merge_file(c, m, c->files[i], 1);
-	if (code == CLI_CONTINUE && c->base_name != NULL)
-		code = merge_file(c, m, c->base_name, -1);
+		code = merge_file(c, m, c->files[i]);
 	if (code != CLI_CONTINUE) {
 		prof_merger_free(m);
 		return code;
@@ -526,6 +564,46 @@ static int read_inputs(struct profreport *c, struct prof_profile **out)
 	if (prof_merger_finish(out, m, &err) != PROF_OK)
 		return tell_error(&c->on_input, &err);
 	return CLI_CONTINUE;
+}
+
+/* Takes the base away from *p. */
+static int subtract_base(struct profreport *c, struct prof_profile **p)
+{
+	const char *name = c->base_name ? c->base_name : c->diff_base_name;
+	struct prof_error err = { .offset = UINT64_MAX };
+	struct prof_profile *base = NULL;
+	enum prof_status status = PROF_OK;
+	int code;
+
+	if (name == NULL)
+		return CLI_CONTINUE;
+	code = read_file(c, name, &base);
+	if (code != CLI_CONTINUE)
+		return code;
+	if (c->diff_base_name != NULL)
+		status = prof_mark_base(base, &err);
+	if (status == PROF_OK && c->normalizes)
+		status = prof_normalize(*p, base, &err);
+	if (status == PROF_OK)
+		status = prof_subtract(p, base, &err);
+	if (status != PROF_OK)
+		code = tell_error(&c->on_input, &err);
+	prof_profile_free(base);
+	return code;
+}
+
+/* Names and filters, as every report sees them. */
+static int prepare(struct profreport *c, const char *name,
+                   struct prof_profile *p)
+{
+	int code;
+
+	c->on_input.file = name;
+	code = symbols_apply(&c->symbols, SYMBOLS_AUTO, p, &c->on_input);
+	if (code == CLI_CONTINUE)
+		code = filters_apply(&c->filters, p, &c->options,
+		                     &c->on_input);
+	return code;
 }
 
 /* ---- Writing ---- */
@@ -572,6 +650,10 @@ static int report_inputs(struct profreport *c)
 	int code = read_inputs(c, &p);
 
 	if (code == CLI_CONTINUE)
+		code = subtract_base(c, &p);
+	if (code == CLI_CONTINUE)
+		code = prepare(c, c->files[0], p);
+	if (code == CLI_CONTINUE)
 		code = write_report(c, p);
 	prof_profile_free(p);
 	return code;
@@ -584,15 +666,21 @@ static int report_diff(struct profreport *c)
 	uint32_t n_failed = 0;
 	int code;
 
-	c->diff.report = c->options;
 	c->diff.fail_if = c->conditions;
 	c->diff.format = c->is_json ? PROF_DIFF_JSON
 	                            : (enum prof_diff_format)c->diff_format;
 	code = read_file(c, c->files[0], &before);
 	if (code == CLI_CONTINUE)
 		code = read_file(c, c->files[1], &after);
+	if (code == CLI_CONTINUE)
+		code = prepare(c, c->files[0], before);
+	if (code == CLI_CONTINUE)
+		code = prepare(c, c->files[1], after);
 	if (code == CLI_CONTINUE) {
 		code = CLI_OK;
+		/* Each side has a total of its own. */
+		c->diff.report = c->options;
+		c->diff.report.has_total = false;
 		if (prof_report_diff(&n_failed, before, after,
 		                     c->output.sink, &c->diff, &err) !=
 		    PROF_OK)
@@ -611,7 +699,13 @@ static int check_operands(struct profreport *c)
 
 	if (c->report == NULL)
 		return cli_usage_error(&tool, "which report?");
+	if (c->base_name != NULL && c->diff_base_name != NULL)
+		return cli_usage_error(&tool, "--base or --diff-base?");
+	if (c->normalizes && !c->base_name && !c->diff_base_name)
+		return cli_usage_error(&tool, "--normalize needs a --base");
 	is_diff = !strcmp(c->report, "diff");
+	if (is_diff && (c->base_name != NULL || c->diff_base_name != NULL))
+		return cli_usage_error(&tool, "diff has no base");
 	if (is_diff && c->n_files != 2)
 		return cli_usage_error(&tool, "diff compares two files");
 	if (c->n_files == 0)
@@ -671,8 +765,11 @@ int main(int argc, char **argv)
 	struct profreport c = {
 		.reading.options.size = sizeof(c.reading.options),
 		.options.size = sizeof(c.options),
-		.diff.size = sizeof(c.diff)
+		.diff.size = sizeof(c.diff),
+		.symbols.options.size = sizeof(c.symbols.options)
 	};
+	struct cli_group groups[sizeof(all_groups) / sizeof(*all_groups)];
+	struct cli_tool with_transforms = tool;
 	struct words words = { 0 };
 	int code = CLI_FAILED;
 
@@ -680,17 +777,29 @@ int main(int argc, char **argv)
 	c.files = calloc(2 * (size_t)argc + 2, sizeof(*c.files));
 	c.conditions = calloc((size_t)argc + 1, sizeof(*c.conditions));
 	if (c.files == NULL || c.conditions == NULL ||
-	    !words_init(&words, argc, argv)) {
+	    !filters_init(&c.filters)) {
 		cli_error(&tool, "out of memory");
 		goto done;
 	}
-	code = cli_parse(&tool, &c, words.argc, words.argv);
+	memcpy(groups, all_groups, sizeof(groups));
+	groups[TRANSFORMS].options = c.filters.transforms.options;
+	with_transforms.groups = words.groups = groups;
+	if (!words_init(&words, argc, argv)) {
+		cli_error(&tool, "out of memory");
+		goto done;
+	}
+	code = cli_parse(&with_transforms, &c, words.argc, words.argv);
 	if (code == CLI_CONTINUE)
 		code = check_operands(&c);
+	if (code == CLI_CONTINUE && !filters_settle(&c.filters)) {
+		cli_error(&tool, "out of memory");
+		code = CLI_FAILED;
+	}
 	if (code == CLI_CONTINUE)
 		code = run(&c);
 done:
 	words_release(&words);
+	filters_release(&c.filters);
 	free(c.files);
 	free(c.conditions);
 	return cli_finish(&tool, code);

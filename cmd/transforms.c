@@ -7,25 +7,30 @@
 
 /* ---- Options ---- */
 
-static int take_step(const struct cli_tool *tool, void *field,
-                     const struct cli_option *option, const char *arg)
+bool transforms_add(struct transforms *t, const char *name, const char *arg)
 {
-	struct transforms *t = field;
 	struct transform_step *steps = t->steps;
 
 	if (t->n == t->capacity) {
 		const size_t capacity = 2 * t->capacity + 8;
 
 		steps = realloc(t->steps, capacity * sizeof(*steps));
-		if (!steps) {
-			cli_error(tool, "out of memory");
-			return CLI_FAILED;
-		}
+		if (!steps)
+			return false;
 		t->steps = steps;
 		t->capacity = capacity;
 	}
-	steps[t->n++] = (struct transform_step){ option->name, arg };
-	return CLI_CONTINUE;
+	steps[t->n++] = (struct transform_step){ name, arg };
+	return true;
+}
+
+static int take_step(const struct cli_tool *tool, void *field,
+                     const struct cli_option *option, const char *arg)
+{
+	if (transforms_add(field, option->name, arg))
+		return CLI_CONTINUE;
+	cli_error(tool, "out of memory");
+	return CLI_FAILED;
 }
 
 bool transforms_init(struct transforms *t)
@@ -46,10 +51,49 @@ bool transforms_init(struct transforms *t)
 	return t->options != NULL;
 }
 
+void transforms_leave_out(struct transforms *t, const char *name)
+{
+	struct cli_option *to = t->options;
+
+	for (const struct cli_option *o = t->options; o->name; o++)
+		if (strcmp(o->name, name) != 0)
+			*to++ = *o;
+	*to = (struct cli_option){ 0 };
+}
+
 void transforms_release(struct transforms *t)
 {
 	free(t->options);
 	free(t->steps);
+}
+
+/* ---- Order ---- */
+
+static size_t rank(const char *const *names, const char *name)
+{
+	size_t i = 0;
+
+	while (names[i] && strcmp(names[i], name) != 0)
+		i++;
+	return i;
+}
+
+size_t transforms_sort(struct transforms *t, const char *const *names,
+                       size_t n)
+{
+	size_t n_before = 0;
+
+	for (size_t i = 0; i < t->n; i++) {
+		const struct transform_step step = t->steps[i];
+		const size_t own = rank(names, step.name);
+		size_t to = i;
+
+		for (; to > 0 && rank(names, t->steps[to - 1].name) > own; to--)
+			t->steps[to] = t->steps[to - 1];
+		t->steps[to] = step;
+		n_before += own < n;
+	}
+	return n_before;
 }
 
 /* ---- What steps have left ---- */
@@ -101,12 +145,18 @@ static struct transform_step shown(struct transform_step step)
 int transforms_apply(const struct transforms *t, struct prof_profile *p,
                      const struct teller *teller)
 {
+	return transforms_apply_some(t, 0, t->n, p, teller);
+}
+
+int transforms_apply_some(const struct transforms *t, size_t first, size_t n,
+                          struct prof_profile *p, const struct teller *teller)
+{
 	const bool tells = teller->settings->is_verbose;
 	struct count before = { 0 }, after = { 0 };
 
 	if (tells)
 		before = count_samples(p);
-	for (size_t i = 0; i < t->n; i++) {
+	for (size_t i = first; i < first + n; i++) {
 		const struct transform_step step = shown(t->steps[i]);
 		struct prof_error err = { .offset = UINT64_MAX };
 

@@ -30,6 +30,21 @@ struct transforms {
 
 /* False: out of memory. */
 bool transforms_init(struct transforms *t);
+
+/* For a tool that has an option of that name itself. */
+void transforms_leave_out(struct transforms *t, const char *name);
+
+/* Adds a step (both borrowed), as the command line does. */
+bool transforms_add(struct transforms *t, const char *name, const char *arg);
+
+/*
+ * Puts the steps into an order that is the tool's, not that of the command
+ * line: of names[], to NULL. Others come last, and equal ones stay in turn.
+ * Returns how many steps are named before names[n].
+ */
+size_t transforms_sort(struct transforms *t, const char *const *names,
+                       size_t n);
+
 void transforms_release(struct transforms *t);
 
 /*
@@ -39,5 +54,9 @@ void transforms_release(struct transforms *t);
  */
 int transforms_apply(const struct transforms *t, struct prof_profile *p,
                      const struct teller *teller);
+
+/* The same for steps[first .. first + n) alone. */
+int transforms_apply_some(const struct transforms *t, size_t first, size_t n,
+                          struct prof_profile *p, const struct teller *teller);
 
 #endif

@@ -234,6 +234,11 @@ PROF_API enum prof_status prof_rename_label(struct prof_profile *p,
                                             struct prof_str name,
                                             struct prof_error *err);
 
+/* Adds a comment behind those that there are. */
+PROF_API enum prof_status prof_append_comment(struct prof_profile *p,
+                                              struct prof_str text,
+                                              struct prof_error *err);
+
 /*
  * Keeps only the sample types in a list "a,b", in its order, or drops these;
  * each as prof_find_sample_type() knows it. PROF_INVALID: there is no such

@@ -23,10 +23,10 @@ extern const struct transform focus_transform, ignore_transform,
 	tagroot_transform, tagleaf_transform, tagfocus_transform,
 	tagignore_transform, tagshow_transform, taghide_transform,
 	set_label_transform, remove_label_transform, rename_label_transform,
-	choose_types_transform, drop_types_transform, rename_type_transform,
-	scale_by_transform, normalize_to_transform, granularity_transform,
-	noinlines_transform, top_stacks_transform, min_value_transform,
-	compact_transform, go_pgo_transform, redact_names_transform,
-	redact_files_transform, redact_labels_transform;
+	add_comment_transform, choose_types_transform, drop_types_transform,
+	rename_type_transform, scale_by_transform, normalize_to_transform,
+	granularity_transform, noinlines_transform, top_stacks_transform,
+	min_value_transform, compact_transform, go_pgo_transform,
+	redact_names_transform, redact_files_transform, redact_labels_transform;
 
 #endif

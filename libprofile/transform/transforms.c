@@ -26,6 +26,7 @@ static const struct transform *const transforms[] = {
 	&set_label_transform,
 	&remove_label_transform,
 	&rename_label_transform,
+	&add_comment_transform,
 	&choose_types_transform,
 	&drop_types_transform,
 	&rename_type_transform,

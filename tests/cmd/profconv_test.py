@@ -646,6 +646,63 @@ class OnTerminal(InFolder):
             self.assertEqual((code, text), (0, ""))
 
 
+def map_of_profconv():
+    """A line of maps for profconv's own code, and the address of main."""
+    def lines(*command):
+        return subprocess.run([*command, PROFCONV], check=True,
+                              capture_output=True, text=True
+                              ).stdout.splitlines()
+
+    code = next(line.split() for line in lines("readelf", "-lW")
+                if " R E " in line)
+    offset, start, size = (int(code[i], 16) for i in (1, 2, 4))
+    main = next(int(line.split()[0], 16) for line in lines("nm")
+                if line.endswith(" T main"))
+    base = 0x550000000000
+    page = ~0xfff
+    line = "%x-%x r-xp %08x 08:01 123   %s\n" % (
+        base + (start & page), base + (start + size + 0xfff & page),
+        offset & page, PROFCONV)
+    return line, base + main
+
+
+class Symbols(InFolder):
+    def names(self, text, *args):
+        return profconv("symbols", *args, input=text.encode())
+
+    @unittest.skipUnless(shutil.which("nm"), "no nm")
+    def test_names(self):
+        maps, main = map_of_profconv()
+        for text, names in (
+                (maps + f"0x{main:x}\n0x1\n{main:X}\n", "main\n??\nmain\n"),
+                (f" {main:x} \n" + maps, "main\n"),
+                (f"{main:x}", "??\n"),
+                (maps, ""), ("", ""), ("junk\n", ""),
+                ("0x11111111111111111\n0x\n", ""),
+        ):
+            with self.subTest(text=text):
+                done = self.names(text)
+                self.assertEqual((done.returncode, done.stdout.decode()),
+                                 (0, names))
+
+    @unittest.skipUnless(shutil.which("nm"), "no nm")
+    def test_none(self):
+        maps, main = map_of_profconv()
+        done = self.names(maps + f"{main:x}\n", "--symbolize=none")
+        self.assertEqual(done.stdout, b"??\n")
+
+    def test_verbose(self):
+        done = self.names("1000-2000 r-xp 0 08:01 1 /no/such\n0x1800\n", "-v")
+        self.assertIn(b"symbols of /no/such: 0 resolved, 0 of them inlined; "
+                      b"1 unresolved: no file\n", done.stderr)
+
+    def test_wrong(self):
+        for option in ("--symbolize=some", "--demangle=some",
+                       "--symbolize=local:", "--symbolize=demangle=some"):
+            with self.subTest(option=option):
+                self.assertEqual(self.names("", option).returncode, 2)
+
+
 class Documents(InFolder):
     """Whatever is printed of the option table agrees with the others."""
 
