@@ -183,7 +183,8 @@ static void put_text(struct count_groups *g, const char *text, size_t size)
 		builder_fail(g->b, PROF_NOMEM, "out of memory");
 		return;
 	}
-	memcpy(g->text.data + g->text.n, text, size);
+	if (size)
+		memcpy(g->text.data + g->text.n, text, size);
 	g->text.n += size;
 }
 

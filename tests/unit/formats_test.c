@@ -118,6 +118,12 @@ static unsigned make_cases(void)
 	return n_bare;
 }
 
+static bool same_bytes(struct bytes a, struct bytes b)
+{
+	return a.size == b.size &&
+		(a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
+}
+
 static struct prof_read_options options_of(const struct format_case *c)
 {
 	return PROF_OPTIONS(prof_read_options, .format = c->format->name);
@@ -450,9 +456,7 @@ START_TEST(same_bytes_again)
 			files[k] = write_profile(p, to->name, NULL);
 			prof_profile_free(p);
 		}
-		ck_assert_msg(files[0].size == files[1].size &&
-		              memcmp(files[0].data, files[1].data,
-		                     files[0].size) == 0,
+		ck_assert_msg(same_bytes(files[0], files[1]),
 		              "%s in %s: other bytes", c->name, to->name);
 		free(files[0].data);
 		free(files[1].data);
@@ -501,8 +505,7 @@ static void round_trip(const struct format_case *c, struct prof_profile *p,
 	if (!is_lossy)
 		assert_same_profile(back, p, TEXT_SORT_SAMPLES, name);
 	again = write_profile(back, to->name, &options);
-	ck_assert_msg(again.size == file.size &&
-	              memcmp(again.data, file.data, file.size) == 0,
+	ck_assert_msg(same_bytes(again, file),
 	              "%s: other bytes the second time", name);
 	prof_profile_free(back);
 	free(file.data);
@@ -562,8 +565,7 @@ START_TEST(recordings_round_trip)
 			continue;
 		there = record_again(raw, "raw", to->name, c->name);
 		back = record_again(there, to->name, "raw", c->name);
-		ck_assert_msg(back.size == raw.size &&
-		              memcmp(back.data, raw.data, raw.size) == 0,
+		ck_assert_msg(same_bytes(back, raw),
 		              "%s through %s: another recording", c->name,
 		              to->name);
 		free(there.data);

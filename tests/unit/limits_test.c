@@ -50,7 +50,7 @@ static void pack(struct packer *p, const void *bytes, size_t n, int flush)
 	} while (p->z.avail_in || p->z.avail_out == 0);
 }
 
-/* gzip of a head, n times a piece, and a tail. */
+/* gzip of a head, n times a piece, and a tail, which are freed. */
 static struct bytes gzip_of(struct bytes head, struct bytes piece, size_t n,
                             struct bytes tail)
 {
@@ -72,12 +72,19 @@ static struct bytes gzip_of(struct bytes head, struct bytes piece, size_t n,
 	pack(&p, tail.data, tail.size, Z_FINISH);
 	deflateEnd(&p.z);
 	free(block.data);
+	free(head.data);
+	free(piece.data);
+	free(tail.data);
 	return p.out;
 }
 
-static struct bytes text_bytes(const char *text)
+static struct bytes copy_of(const void *bytes, size_t n)
 {
-	return (struct bytes){ (unsigned char *)(uintptr_t)text, strlen(text) };
+	struct bytes b = { malloc(n + 1), n };
+
+	ck_assert_ptr_nonnull(b.data);
+	memcpy(b.data, bytes, n);
+	return b;
 }
 
 static double cpu_seconds(void)
@@ -159,8 +166,8 @@ static struct bytes bomb_part(const struct bomb *b, const char *text)
 		return wire_from_text(text);
 	/* The words of raw have zeros in them: 32 bytes of head. */
 	if (strcmp(b->format, "raw") == 0 && text == b->head)
-		return (struct bytes){ (unsigned char *)(uintptr_t)text, 32 };
-	return text_bytes(text);
+		return copy_of(text, 32);
+	return copy_of(text, strlen(text));
 }
 
 /* libyaml's own buffers double, and no budget of ours holds them. */
@@ -198,6 +205,7 @@ START_TEST(bombs_fail_early)
 	ck_assert_msg(memory < max_memory(b), "%s: %zu MiB", b->name,
 	              memory / MIB);
 	ck_assert_ptr_null(p);
+	free(file.data);
 }
 END_TEST
 
@@ -255,7 +263,8 @@ START_TEST(each_limit)
 {
 	const struct limit_case *c = &limit_cases[_i];
 	const struct bytes in = strcmp(c->format, "pprof") == 0 ?
-		wire_from_text(c->input) : text_bytes(c->input);
+		wire_from_text(c->input) :
+		copy_of(c->input, strlen(c->input));
 	struct prof_error err = { 0 };
 
 	ck_assert_msg(read_limited(in, c->format, &c->enough, &err) == PROF_OK,
@@ -265,6 +274,7 @@ START_TEST(each_limit)
 	              err.message);
 	ck_assert_msg(strstr(err.message, c->name) != NULL, "%s of %s: \"%s\"",
 	              c->name, c->format, err.message);
+	free(in.data);
 }
 END_TEST
 

@@ -421,9 +421,9 @@ static void damage(struct bytes *b, uint64_t *random)
 			b->size -= size;
 			break;
 		default:
-			memcpy(b->data + at,
-			       b->data + next_random(random) %
-			       (b->size - size), size);
+			memmove(b->data + at,
+			        b->data + next_random(random) %
+			        (b->size - size), size);
 		}
 	}
 }
