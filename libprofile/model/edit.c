@@ -27,13 +27,12 @@ void edit_keep_by_stack(struct prof_profile *p,
 
 	for (size_t i = 0; i < p->samples.n; i++) {
 		const struct row_sample s = p->samples.data[i];
-		const int64_t *from = p->values.data + i * width;
-		int64_t *to = p->values.data + n * width;
 
 		/* Written in any case: whether it stays is not predictable. */
 		p->samples.data[n] = s;
 		for (size_t k = 0; k < width; k++)
-			to[k] = from[k];
+			p->values.data[n * width + k] =
+				p->values.data[i * width + k];
 		n += keep_stack[s.stack] != 0;
 	}
 	p->samples.n = n;
@@ -269,8 +268,9 @@ static void take_new_stacks(struct prof_profile *p, const uint32_t *new_ids,
 		if (is_dropped(s.stack, stack, flags))
 			continue;
 		p->samples.data[n] = (struct row_sample){ stack, s.label_set };
-		memmove(p->values.data + n * width, p->values.data + i * width,
-		        width * sizeof(*p->values.data));
+		for (size_t k = 0; k < width; k++)
+			p->values.data[n * width + k] =
+				p->values.data[i * width + k];
 		n++;
 	}
 	p->samples.n = n;

@@ -356,11 +356,15 @@ static const char *argument_of(const struct prof_transform_info *info)
 static const char two_types[] =
 	"profile: 1\n"
 	"sample_types: [samples/count, cpu/nanoseconds]\n"
+	"locations:\n"
+	"- {lines: [{fn: a, line: 2, start: 1}]}\n"
+	"- {lines: [{fn: b, line: 5, start: 4}]}\n"
+	"- {lines: [{fn: c, line: 8, start: 7}]}\n"
 	"samples:\n"
-	"- {v: [1, 10], stack: [a, b], labels: {k: x}, num: {size: 5}}\n"
-	"- {v: [2, 20], stack: [a, c], labels: {a: w}}\n"
-	"- {v: [2, 20], stack: [c]}\n"
-	"- {v: [2, 20], stack: [c]}\n";
+	"- {v: [1, 10], at: [1, 2], labels: {k: x}, num: {size: 5}}\n"
+	"- {v: [2, 20], at: [1, 3], labels: {a: w}}\n"
+	"- {v: [2, 20], at: [3]}\n"
+	"- {v: [2, 20], at: [3]}\n";
 
 /* Every allocation of every transform fails once: no leak, no crash. */
 START_TEST(test_failing_memory)
