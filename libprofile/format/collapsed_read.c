@@ -422,9 +422,12 @@ static uint32_t location_of(struct reader *c, uint32_t name)
 static bool intern_names(struct reader *c)
 {
 	const size_t n = c->names.n;
-	struct frame *const frames = c->frames.data + c->frames.n - n;
+	struct frame *frames;
 	uint32_t max = 0;
 
+	if (n == 0)
+		return true;
+	frames = c->frames.data + c->frames.n - n;
 	if (!vec_reserve(&c->name_ids, n, c->a) ||
 	    !builder_strings(c->b, c->names.data, c->name_ids.data, n))
 		return false;
@@ -558,7 +561,7 @@ static enum prof_status put_stack(struct reader *c)
 	struct pending *const stack = &c->pending[c->n_pending];
 	unsigned char *to;
 
-	if (!vec_reserve(&c->packed, c->frames.n * VARINT_MAX, c->a))
+	if (!vec_reserve(&c->packed, c->frames.n * VARINT_MAX + 1, c->a))
 		return error_nomem(c->err);
 	to = c->packed.data + c->packed.n;
 	for (size_t i = c->frames.n; i > 0; i--)

@@ -64,7 +64,7 @@ static bool put_name(struct frame_texts *t, struct prof_str name)
 {
 	unsigned char *to;
 
-	if (!vec_reserve(&t->scratch, name.len * ESCAPE_MAX, t->a))
+	if (!vec_reserve(&t->scratch, name.len * ESCAPE_MAX + 1, t->a))
 		return false;
 	to = t->scratch.data + t->scratch.n;
 	if (!has_special(name)) {
