@@ -142,7 +142,7 @@ static const struct cli_tool tool = {
 	.groups = groups,
 	.notes = "Examples:\n"
 	         "  profconv pprof-to-collapsed cpu.pb.gz | flamegraph.pl\n"
-	         "  profconv auto-to-yaml --sample-type=cpu cpu.pb.gz\n"
+	         "  profconv auto-to-collapsed --sample-type=cpu cpu.pb.gz\n"
 	         "  profconv raw-to-pprof --kind=heap app.raw heap.pb.gz\n"
 	         "  profconv cpu.pb.gz cpu.yaml\n",
 	.operand = take_operand,

@@ -393,7 +393,7 @@ static int open_input(struct proffilter *c)
 	struct prof_error err;
 	const char *side_file = NULL;
 
-	c->on_input.file = c->input.name;
+	c->on_input.file = strcmp(c->input.name, "-") ? c->input.name : "stdin";
 	if (file_input_open(&c->input, c->input.name, &c->progress, &err) !=
 	    PROF_OK)
 		return tell_error(&c->on_input, &err);

@@ -315,6 +315,7 @@ static bool write_kinds(const struct image *image, const struct wishes *w,
 
 	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		struct prof_profile *p;
+		bool is_written;
 
 		if (!(w->target.kinds & kinds[i].target))
 			continue;
@@ -327,8 +328,9 @@ static bool write_kinds(const struct image *image, const struct wishes *w,
 		          is_one ? NULL : kinds[i].name);
 		if (*first == '\0')
 			snprintf(first, size, "%s", name);
-		is_good = write_profile(p, name) && is_good;
-		if (!w->is_quiet) {
+		is_written = write_profile(p, name);
+		is_good = is_written && is_good;
+		if (is_written && !w->is_quiet) {
 			fprintf(stderr, "profrec: %s profile in %s\n",
 			        kinds[i].name, name);
 			if (kinds[i].target == PROF_TARGET_CPU)
@@ -387,12 +389,16 @@ bool image_finish(struct image *image, const struct wishes *w)
 		return true; /* the shell that ran exec, and the like */
 	if (!w->is_quiet)
 		print_counts(image, &c);
+	if (!w->is_quiet && image->is_command && !w->follow_children &&
+	    (w->target.kinds & PROF_TARGET_CPU) && c.records == 0)
+		say("no CPU samples: it used next to no CPU time itself; "
+		    "--follow-children records what it starts, too");
 	if (!is_raw_name(w->output)) {
 		is_good = write_kinds(image, w, name, sizeof(name));
 	} else {
 		file_name(name, sizeof(name), image, w->output, NULL);
 		is_good = copy_spool(image, name);
-		if (!w->is_quiet) {
+		if (is_good && !w->is_quiet) {
 			fprintf(stderr, "profrec: recording in %s\n", name);
 			p = w->target.kinds & PROF_TARGET_CPU
 			            ? read_kind(image, "cpu") : NULL;

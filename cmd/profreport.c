@@ -10,7 +10,11 @@
  */
 #include "cli.h"
 #include "file.h"
+<<<<<<< HEAD
 #include "filters.h"
+=======
+#include "nearest.h"
+>>>>>>> newcomer
 #include "options.h"
 #include "progress.h"
 #include "symbols.h"
@@ -53,8 +57,8 @@ struct profreport {
 #define OPTION(field) FIELD(options.field)
 
 static const char *const usage[] = {
-	"REPORT [OPTION]... INPUT...",
-	"peek|list|disasm REGEX [OPTION]... INPUT...",
+	"REPORT [OPTION]... [INPUT]...",
+	"peek|list REGEX [OPTION]... [INPUT]...",
 	"diff [OPTION]... OLD NEW",
 	NULL
 };
@@ -91,6 +95,26 @@ static void each_report(void (*put)(void *ctx, const char *word), void *ctx)
 		put(ctx, info->name);
 	for (size_t i = 0; other_reports[i] != NULL; i++)
 		put(ctx, other_reports[i]);
+}
+
+/* The report comes first: a file's name there is the usual mistake. */
+static int unknown_report(const struct cli_tool *tool, const char *name)
+{
+	struct nearest n = nearest_to(name, strlen(name));
+	const struct prof_report_info *info;
+
+	if (!access(name, F_OK))
+		return cli_usage_error(tool, "'%s' is no report; which one, as "
+		                       "in '%s top %s'?",
+		                       name, tool->name, name);
+	for (size_t i = 0; (info = prof_report_info(i)) != NULL; i++)
+		nearest_consider(&n, info->name);
+	for (size_t i = 0; other_reports[i] != NULL; i++)
+		nearest_consider(&n, other_reports[i]);
+	if (n.best != NULL)
+		return cli_usage_error(tool, "no such report: '%s'; did you "
+		                       "mean '%s'?", name, n.best);
+	return cli_usage_error(tool, "no such report: '%s'", name);
 }
 
 /* ---- Options ---- */
@@ -282,7 +306,7 @@ static const struct cli_option diff_options[] = {
 	  .help = "exit with 3 where it is met: 'cum(REGEX)>+5%'" },
 	{ .name = "diff-format", .arg = "FORMAT", .type = CLI_CHOICE,
 	  .choices = "text json markdown", FIELD(diff_format),
-	  .help = "of diff" },
+	  .help = "of diff: text (the default), json or markdown" },
 	{ 0 }
 };
 
@@ -322,8 +346,7 @@ static int take_operand(const struct cli_tool *tool, void *data,
 
 	if (c->report == NULL) {
 		if (!is_report(operand, strlen(operand)))
-			return cli_usage_error(tool, "no such report: '%s'",
-			                       operand);
+			return unknown_report(tool, operand);
 		c->report = operand;
 		return CLI_CONTINUE;
 	}
@@ -339,10 +362,18 @@ static const struct cli_tool tool = {
 	.name = "profreport",
 	.usage = usage,
 	.about = "Shows what is in profiles; several inputs are merged. "
+<<<<<<< HEAD
 	         "INPUT - is standard input. REPORT is top, text, tree, peek, "
 	         "traces, tags, comments, dot, callgrind, raw, proto, "
 	         "topproto, html, svg, flame, json, info or diff.",
 	.groups = all_groups,
+=======
+	         "INPUT is standard input by default, or where it is -. "
+	         "REPORT is top, text, tree, peek, list, traces, tags, "
+	         "comments, dot, callgrind, raw, proto, topproto, html, svg, "
+	         "flame, json, info or diff.",
+	.groups = groups,
+>>>>>>> newcomer
 	.notes = "Options of pprof may be written as there: -nodecount=20, "
 	         "-sample_index=cpu, -top.\n\n"
 	         "Examples:\n"
@@ -516,7 +547,7 @@ static int read_file(struct profreport *c, const char *name,
 	struct file_input input = { 0 };
 	int code = CLI_CONTINUE;
 
-	c->on_input.file = name;
+	c->on_input.file = strcmp(name, "-") ? name : "stdin";
 	progress_phase(&c->progress, name);
 	if (file_input_open(&input, name, &c->progress, &err) != PROF_OK ||
 	    prof_read(out, input.source, &c->reading.options, &err) !=
@@ -641,7 +672,11 @@ static int write_report(struct profreport *c, const struct prof_profile *p)
 		status = write_topproto(c, p, &err);
 	else
 		status = prof_report(p, name, sink, &c->options, &err);
-	return status == PROF_OK ? CLI_OK : tell_error(&c->on_output, &err);
+	if (status == PROF_OK)
+		return CLI_OK;
+	/* A sample type that is not there, no match: not the output's fault. */
+	return tell_error(status == PROF_INVALID ? &c->on_input : &c->on_output,
+	                  &err);
 }
 
 static int report_inputs(struct profreport *c)
@@ -744,7 +779,8 @@ static int run(struct profreport *c)
 	};
 	c->reading.options.notes = teller_notes(&c->on_input);
 	c->output.name = c->output_name ? c->output_name : "-";
-	c->on_output.file = c->output.name;
+	c->on_output.file = strcmp(c->output.name, "-") ? c->output.name
+	                                                 : "stdout";
 	if (file_output_open(&c->output, c->output.name, output_flags(c),
 	                     &c->progress, &err) != PROF_OK)
 		code = tell_error(&c->on_output, &err);
