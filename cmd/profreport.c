@@ -10,11 +10,8 @@
  */
 #include "cli.h"
 #include "file.h"
-<<<<<<< HEAD
 #include "filters.h"
-=======
 #include "nearest.h"
->>>>>>> newcomer
 #include "options.h"
 #include "progress.h"
 #include "symbols.h"
@@ -362,18 +359,11 @@ static const struct cli_tool tool = {
 	.name = "profreport",
 	.usage = usage,
 	.about = "Shows what is in profiles; several inputs are merged. "
-<<<<<<< HEAD
-	         "INPUT - is standard input. REPORT is top, text, tree, peek, "
-	         "traces, tags, comments, dot, callgrind, raw, proto, "
-	         "topproto, html, svg, flame, json, info or diff.",
-	.groups = all_groups,
-=======
 	         "INPUT is standard input by default, or where it is -. "
 	         "REPORT is top, text, tree, peek, list, traces, tags, "
 	         "comments, dot, callgrind, raw, proto, topproto, html, svg, "
 	         "flame, json, info or diff.",
-	.groups = groups,
->>>>>>> newcomer
+	.groups = all_groups,
 	.notes = "Options of pprof may be written as there: -nodecount=20, "
 	         "-sample_index=cpu, -top.\n\n"
 	         "Examples:\n"
