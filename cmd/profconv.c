@@ -323,6 +323,10 @@ static int convert(struct profconv *c)
 	if (c->is_symbols)
 		return convert_addresses(c);
 	if (keeps_recordings(c)) {
+		if (c->symbols.mode > SYMBOLS_UNSET &&
+		    c->symbols.mode != SYMBOLS_NONE)
+			tell_verbose(&c->on_input, "a recording that stays "
+			             "one gets no names");
 		progress_phase(&c->progress, c->input.name);
 		code = convert_recording(c);
 		if (code != CLI_CONTINUE)
@@ -341,7 +345,8 @@ static unsigned output_flags(const struct profconv *c)
 		c->is_symbols ? NULL : format_by_name(c->to, strlen(c->to));
 	unsigned flags = 0;
 
-	if ((to && to->is_binary) || (c->writing.gzip && !c->writing.uncompressed))
+	if ((to && to->is_binary) ||
+	    (c->writing.gzip && !c->writing.uncompressed))
 		flags |= FILE_IS_BINARY;
 	if (c->settings.is_forced)
 		flags |= FILE_FORCE;
