@@ -137,7 +137,10 @@ void file_input_close(struct file_input *in)
  */
 static char *volatile unfinished;
 
-static const int deadly[] = { SIGHUP, SIGINT, SIGTERM };
+/* Whatever ends a program from outside: SIGPIPE may come of a note on stderr,
+   SIGXFSZ and SIGXCPU of ulimit -f and -t. */
+static const int deadly[] = { SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGALRM,
+	                      SIGTERM, SIGXCPU, SIGXFSZ };
 #define N_DEADLY (sizeof(deadly) / sizeof(*deadly))
 
 /* Runs once (SA_RESETHAND); the raised signal comes when it returns. */

@@ -267,20 +267,31 @@ static bool flush_batch(struct pprof_reader *g)
 	return true;
 }
 
-/* Adds location ids to a stack that has some already. */
+/*
+ * Adds location ids to a stack that has some already. One that ends where
+ * g->ids does grows there: unpacked ids come one by one, and a copy of the
+ * stack for each would be quadratic.
+ */
 static bool append_ids(struct pprof_reader *g, struct span *stack,
                        const unsigned char *bytes, size_t size)
 {
-	const size_t offset = g->ids.n;
+	const bool is_last = !stack->bytes && stack->size &&
+		stack->offset + stack->size == g->ids.n;
+	const size_t kept = is_last ? 0 : stack->size; /* to be copied */
 
-	if (!vec_reserve(&g->ids, stack->size + size, g->a))
+	if (!vec_reserve(&g->ids, kept + size, g->a))
 		return fail_nomem(g);
-	if (stack->size)
-		memcpy(g->ids.data + offset, span_bytes(g, stack),
-		       stack->size);
-	memcpy(g->ids.data + offset + stack->size, bytes, size);
-	g->ids.n += stack->size + size;
-	*stack = (struct span){ NULL, offset, stack->size + size };
+	if (!is_last) {
+		if (kept)
+			memcpy(g->ids.data + g->ids.n, span_bytes(g, stack),
+			       kept);
+		*stack = (struct span){ NULL, g->ids.n, kept };
+		g->ids.n += kept;
+	}
+	if (size)
+		memcpy(g->ids.data + g->ids.n, bytes, size);
+	g->ids.n += size;
+	stack->size += size;
 	return true;
 }
 

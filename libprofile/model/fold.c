@@ -249,7 +249,10 @@ static struct cpu_group *group_with_tag(struct fold *f, uint32_t stack,
 {
 	struct cpu_fold *c = &f->cpu;
 	const struct tag_labels *labels = find_tag(f, tag);
-	const uint64_t key[3] = { tag, stack, is_overflow };
+	const uint32_t label_set = labels ? labels->label_set : 0;
+	/* The label set too: a tag that is told again and again would put all
+	   its groups into one chain. */
+	const uint64_t key[4] = { tag, stack, is_overflow, label_set };
 	const uint64_t hash = hash_bytes(key, sizeof(key), c->interner.seed);
 	struct cpu_group *g;
 	uint32_t id;
@@ -265,13 +268,13 @@ static struct cpu_group *group_with_tag(struct fold *f, uint32_t stack,
 		g = &c->groups.data[id - 1];
 		if (g->tag == tag && g->stack == stack &&
 		    g->is_overflow == is_overflow &&
-		    g->label_set == (labels ? labels->label_set : 0))
+		    g->label_set == label_set)
 			return g;
 	}
 	g = new_group(f, &(struct cpu_group){
 		.tag = tag,
 		.stack = stack,
-		.label_set = labels ? labels->label_set : 0,
+		.label_set = label_set,
 		.is_overflow = is_overflow,
 	});
 	if (g)

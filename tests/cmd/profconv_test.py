@@ -448,7 +448,9 @@ class Killed(InFolder):
         """A profconv that has begun to write and waits for more input."""
         process = subprocess.Popen(
             [PROFCONV, "collapsed-to-collapsed", "-", out],
-            stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+            stdin=subprocess.PIPE, stderr=subprocess.PIPE,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE,
+                                                  (0, 0)))
         self.addCleanup(process.stderr.close)
         self.addCleanup(process.stdin.close)
         self.addCleanup(process.wait)
@@ -459,7 +461,9 @@ class Killed(InFolder):
         self.fail("no temporary file was seen")
 
     def test_signals(self):
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP,
+                       signal.SIGQUIT, signal.SIGPIPE, signal.SIGALRM,
+                       signal.SIGXCPU, signal.SIGXFSZ):
             with self.subTest(number.name):
                 out = self.file("out", "old")
                 process = self.start(out)
