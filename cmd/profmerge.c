@@ -13,6 +13,7 @@
 #include "options.h"
 #include "progress.h"
 #include "symbols.h"
+#include "transforms.h"
 
 #include <profile/io.h>
 #include <profile/transform.h>
@@ -27,10 +28,20 @@
 
 #define MAX_THREADS 256
 
+enum input_role {
+	ROLE_SOURCE,
+	ROLE_BASE,       /* to take away */
+	ROLE_MARKED_BASE /* the same, with a label that says so */
+};
+
 struct input {
 	char *name;
 	int64_t weight;
+	enum input_role role;
 };
+
+/* The choices of --for, in this order. */
+enum purpose { FOR_ANY, FOR_GO_PGO };
 
 struct profmerge {
 	struct settings settings;
@@ -39,15 +50,19 @@ struct profmerge {
 	struct symbols symbols;  /* of the sum */
 	const char *from, *to;
 	const char *output_name;
+	struct transforms transforms; /* of the result */
 	bool union_of_types;
+	bool normalizes;
+	unsigned purpose;        /* enum purpose */
 	uint32_t n_threads;
 	int64_t weight;          /* of the inputs that follow */
-	struct input *inputs;
+	struct input *inputs;    /* sources first, where it normalizes */
 	size_t n_inputs, capacity;
+	size_t n_sources;
 
 	/* Shared by the threads, under the lock. */
 	pthread_mutex_t lock;
-	size_t next;             /* the input to take next */
+	size_t next, end;        /* the input to take next; behind the last */
 	size_t n_done;
 	bool stops;              /* an input has failed that must not */
 	int code;                /* to exit with */
@@ -74,8 +89,10 @@ static const char *const usage[] = {
 };
 
 static int add_input(const struct cli_tool *tool, struct profmerge *c,
-                     const char *name, size_t size, int64_t weight)
+                     const char *name, size_t size, enum input_role role)
 {
+	const int64_t weight = role == ROLE_SOURCE ? c->weight : -1;
+
 	if (c->n_inputs == c->capacity) {
 		const size_t more = c->capacity + c->capacity / 2 + 16;
 		struct input *grown = realloc(c->inputs,
@@ -88,12 +105,14 @@ static int add_input(const struct cli_tool *tool, struct profmerge *c,
 		c->inputs = grown;
 		c->capacity = more;
 	}
-	c->inputs[c->n_inputs] = (struct input){ strndup(name, size), weight };
+	c->inputs[c->n_inputs] = (struct input){ strndup(name, size), weight,
+	                                         role };
 	if (!c->inputs[c->n_inputs].name) {
 		cli_error(tool, "out of memory");
 		return CLI_FAILED;
 	}
 	c->n_inputs++;
+	c->n_sources += role == ROLE_SOURCE;
 	return CLI_CONTINUE;
 }
 
@@ -102,7 +121,7 @@ static int take_operand(const struct cli_tool *tool, void *data,
 {
 	struct profmerge *c = data;
 
-	return add_input(tool, c, operand, strlen(operand), c->weight);
+	return add_input(tool, c, operand, strlen(operand), ROLE_SOURCE);
 }
 
 static int take_weight(const struct cli_tool *tool, void *field,
@@ -123,8 +142,9 @@ static int take_weight(const struct cli_tool *tool, void *field,
 static int take_base(const struct cli_tool *tool, void *field,
                      const struct cli_option *option, const char *arg)
 {
-	(void)option;
-	return add_input(tool, field, arg, strlen(arg), -1);
+	return add_input(tool, field, arg, strlen(arg),
+	                 strcmp(option->name, "base") ? ROLE_MARKED_BASE :
+	                 ROLE_BASE);
 }
 
 /* Names in a file, each ended by `delimiter`. */
@@ -147,7 +167,8 @@ static int read_names(const struct cli_tool *tool, struct profmerge *c,
 		if (name[n - 1] == delimiter)
 			n--;
 		if (n > 0)
-			code = add_input(tool, c, name, (size_t)n, c->weight);
+			code = add_input(tool, c, name, (size_t)n,
+			                 ROLE_SOURCE);
 	}
 	if (ferror(f)) {
 		cli_error(tool, "%s: cannot read: %s", list, strerror(errno));
@@ -180,6 +201,16 @@ static const struct cli_option merge_options[] = {
 	  .help = "count the inputs that follow N times (1)" },
 	{ .name = "base", .arg = "FILE", .type = CLI_CALL, .take = take_base,
 	  .help = "take FILE away (as with --weight=-1); may come again" },
+	{ .name = "diff-base", .arg = "FILE", .type = CLI_CALL,
+	  .take = take_base,
+	  .help = "the same, with a label pprof::base=true on its samples" },
+	{ .name = "normalize", .type = CLI_FLAG,
+	  .offset = offsetof(struct profmerge, normalizes),
+	  .help = "first scale what is not base to the sums of the bases" },
+	{ .name = "for", .arg = "PURPOSE", .type = CLI_CHOICE,
+	  .choices = "any go-pgo",
+	  .offset = offsetof(struct profmerge, purpose),
+	  .help = "go-pgo: keep only what a Go build with -pgo reads" },
 	{ .name = "union", .type = CLI_FLAG,
 	  .offset = offsetof(struct profmerge, union_of_types),
 	  .help = "keep sample types that only some inputs have" },
@@ -201,8 +232,13 @@ static const struct cli_option format_options[] = {
 	{ 0 }
 };
 
-static const struct cli_group groups[] = {
+/* The group of the transforms; its options are set when it runs. */
+enum { TRANSFORMS = 1 };
+
+static const struct cli_group all_groups[] = {
 	{ "Merging", merge_options, 0 },
+	[TRANSFORMS] = { "Changes to the result, in the order given", NULL,
+	                 offsetof(struct profmerge, transforms) },
 	{ "Formats", format_options, 0 },
 	{ "Names of addresses, of the sum", symbols_options,
 	  offsetof(struct profmerge, symbols) },
@@ -231,7 +267,7 @@ static const struct cli_tool tool = {
 	         "and for merges of merges. An input that cannot be read is "
 	         "named and left out, and the exit code is 1 then; with "
 	         "--strict it ends the run.",
-	.groups = groups,
+	.groups = all_groups,
 	.notes = "Examples:\n"
 	         "  profmerge -o all.pb.gz cpu-*.pb.gz\n"
 	         "  find . -name '*.pb.gz' -print0 | profmerge "
@@ -268,6 +304,20 @@ static void fail_input(struct worker *w, const struct prof_error *err,
 
 /* ---- Merging ---- */
 
+/* What is done to an input before it is added. */
+static enum prof_status prepare(const struct worker *w, const struct input *in,
+                                struct prof_profile *p, struct prof_error *err)
+{
+	enum prof_status status = PROF_OK;
+
+	if (in->role == ROLE_MARKED_BASE)
+		status = prof_mark_base(p, err);
+	/* Not at the end: so the sum has calls only, and not all stacks. */
+	if (status == PROF_OK && w->c->purpose == FOR_GO_PGO)
+		status = prof_go_pgo(p, err);
+	return status;
+}
+
 static enum prof_status read_input(struct worker *w, const struct input *in,
                                    struct prof_profile **p,
                                    struct prof_error *err)
@@ -293,11 +343,10 @@ static void merge_input(struct worker *w, const struct input *in)
 	struct prof_error err = { .offset = UINT64_MAX };
 	struct prof_profile *p = NULL;
 
-	if (read_input(w, in, &p, &err) != PROF_OK) {
+	if (read_input(w, in, &p, &err) != PROF_OK ||
+	    prepare(w, in, p, &err) != PROF_OK)
 		fail_input(w, &err, false);
-		return;
-	}
-	if (prof_merger_add(w->merger, p, in->weight, &err) == PROF_OK)
+	else if (prof_merger_add(w->merger, p, in->weight, &err) == PROF_OK)
 		w->n_added++;
 	else
 		fail_input(w, &err, true);
@@ -313,7 +362,7 @@ static const struct input *take_input(struct worker *w, bool has_done_one)
 	c->n_done += has_done_one;
 	if (has_done_one)
 		progress_step(&c->progress, c->n_done, c->n_inputs);
-	if (!c->stops && c->next < c->n_inputs)
+	if (!c->stops && c->next < c->end)
 		in = &c->inputs[c->next++];
 	pthread_mutex_unlock(&c->lock);
 	return in;
@@ -399,24 +448,32 @@ static void run_workers(struct worker *workers, size_t n)
 static size_t thread_count(const struct profmerge *c)
 {
 	const long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	const size_t n_inputs = c->end - c->next;
 	size_t n = c->n_threads ? c->n_threads :
 		cores > 0 ? (size_t)cores : 1;
 
 	if (n > MAX_THREADS)
 		n = MAX_THREADS;
 	/* A thread that has few files costs more than it saves. */
-	if (!c->n_threads && n > c->n_inputs / 4 + 1)
-		n = c->n_inputs / 4 + 1;
-	return n < c->n_inputs ? n : c->n_inputs ? c->n_inputs : 1;
+	if (!c->n_threads && n > n_inputs / 4 + 1)
+		n = n_inputs / 4 + 1;
+	return n < n_inputs ? n : n_inputs ? n_inputs : 1;
 }
 
-static int merge(struct profmerge *c, struct prof_profile **out)
+/* Inputs [first, end). *out stays NULL where none of them could be read. */
+static int merge(struct profmerge *c, size_t first, size_t end,
+                 struct prof_profile **out)
 {
-	const size_t n = thread_count(c);
-	struct worker *workers = calloc(n, sizeof(*workers));
+	struct worker *workers;
 	struct prof_error err = { .offset = UINT64_MAX };
-	bool ok = workers != NULL;
+	size_t n;
+	bool ok;
 
+	c->next = first;
+	c->end = end;
+	n = thread_count(c);
+	workers = calloc(n, sizeof(*workers));
+	ok = workers != NULL;
 	for (size_t i = 0; i < n && workers; i++)
 		ok = worker_init(&workers[i], c) && ok;
 	if (!ok) {
@@ -440,6 +497,40 @@ static int merge(struct profmerge *c, struct prof_profile **out)
 	return c->code;
 }
 
+/* ---- Differences of what is scaled to one size ---- */
+
+static int compare_roles(const void *a, const void *b)
+{
+	const struct input *x = a, *y = b;
+
+	return (x->role != ROLE_SOURCE) - (y->role != ROLE_SOURCE);
+}
+
+/* Sources and bases apart; then the former to the sums of the latter. */
+static int merge_normalized(struct profmerge *c, struct prof_profile **out)
+{
+	struct teller teller = { &tool, &c->settings, &c->progress,
+	                         "the inputs" };
+	struct prof_error err = { .offset = UINT64_MAX };
+	struct prof_profile *base = NULL;
+
+	qsort(c->inputs, c->n_inputs, sizeof(*c->inputs), compare_roles);
+	for (size_t i = c->n_sources; i < c->n_inputs; i++)
+		c->inputs[i].weight = 1;
+	merge(c, 0, c->n_sources, out);
+	if (*out && !c->stops)
+		merge(c, c->n_sources, c->n_inputs, &base);
+	if (base && !c->stops &&
+	    (prof_normalize(*out, base, &err) != PROF_OK ||
+	     prof_subtract(out, base, &err) != PROF_OK)) {
+		c->code = tell_error(&teller, &err);
+		c->stops = true;
+	}
+	c->stops = c->stops || !base;
+	prof_profile_free(base);
+	return c->code;
+}
+
 /* ---- Files ---- */
 
 static int resolve(struct profmerge *c)
@@ -448,6 +539,10 @@ static int resolve(struct profmerge *c)
 
 	if (c->n_inputs == 0)
 		return cli_usage_error(&tool, "what is to be merged?");
+	if (c->normalizes && (c->n_sources == 0 ||
+	                      c->n_sources == c->n_inputs))
+		return cli_usage_error(&tool, "--normalize needs an input and "
+		                       "a --base or --diff-base");
 	if (!c->output_name)
 		c->output_name = "-";
 	f = format_by_suffix(c->output_name);
@@ -498,6 +593,20 @@ static int write_merged(struct profmerge *c, struct prof_profile *p,
 	return CLI_OK;
 }
 
+/* What is done to the sum. CLI_OK, or what was wrong has been said. */
+static int change_merged(struct profmerge *c, struct prof_profile *p)
+{
+	struct teller teller = { &tool, &c->settings, &c->progress,
+	                         c->output_name };
+	struct prof_error err = { .offset = UINT64_MAX };
+
+	/* Once more, because inputs may have different start lines. */
+	if (c->purpose == FOR_GO_PGO && prof_go_pgo(p, &err) != PROF_OK)
+		return tell_error(&teller, &err);
+	return transforms_apply(&c->transforms, p, &teller) == CLI_CONTINUE ?
+		CLI_OK : CLI_FAILED;
+}
+
 static int run(struct profmerge *c)
 {
 	struct teller teller = { &tool, &c->settings, &c->progress,
@@ -513,8 +622,10 @@ static int run(struct profmerge *c)
 	if (file_output_open(&out, c->output_name, output_flags(c), NULL,
 	                     &err) != PROF_OK)
 		return tell_error(&teller, &err);
-	code = merge(c, &p);
-	if (p && !c->stops && write_merged(c, p, &out) != CLI_OK)
+	code = c->normalizes ? merge_normalized(c, &p) :
+		merge(c, 0, c->n_inputs, &p);
+	if (p && !c->stops && (change_merged(c, p) != CLI_OK ||
+	                       write_merged(c, p, &out) != CLI_OK))
 		code = CLI_FAILED;
 	prof_profile_free(p);
 	file_output_abandon(&out);
@@ -531,10 +642,19 @@ int main(int argc, char **argv)
 		.weight = 1,
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 	};
+	struct cli_group groups[sizeof(all_groups) / sizeof(*all_groups)];
+	struct cli_tool with_transforms = tool;
 	int code;
 
 	cli_start();
-	code = cli_parse(&tool, &c, argc, argv);
+	if (!transforms_init(&c.transforms)) {
+		cli_error(&tool, "out of memory");
+		return CLI_FAILED;
+	}
+	memcpy(groups, all_groups, sizeof(groups));
+	groups[TRANSFORMS].options = c.transforms.options;
+	with_transforms.groups = groups;
+	code = cli_parse(&with_transforms, &c, argc, argv);
 	if (code == CLI_CONTINUE)
 		code = resolve(&c);
 	if (code == CLI_CONTINUE)
@@ -542,5 +662,6 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < c.n_inputs; i++)
 		free(c.inputs[i].name);
 	free(c.inputs);
+	transforms_release(&c.transforms);
 	return cli_finish(&tool, code);
 }
