@@ -65,6 +65,7 @@ struct profmerge {
 	size_t next, end;        /* the input to take next; behind the last */
 	size_t n_done;
 	bool stops;              /* an input has failed that must not */
+	bool has_noted;          /* that types of samples were dropped */
 	int code;                /* to exit with */
 	struct progress progress;
 };
@@ -289,6 +290,30 @@ static void locked_note(void *ctx, const char *message)
 	pthread_mutex_unlock(&w->c->lock);
 }
 
+/*
+ * What mergers say. They finish one after the other, so that there is no need
+ * for the lock; and each may say it, but how many there are shall not matter.
+ */
+static void note_once(void *ctx, const char *message)
+{
+	struct profmerge *c = ctx;
+	struct teller teller = { &tool, &c->settings, &c->progress,
+	                         "the inputs" };
+	struct prof_error err = { .status = PROF_MISMATCH,
+	                          .offset = UINT64_MAX };
+
+	if (c->has_noted)
+		return;
+	c->has_noted = true;
+	if (!c->reading.options.strict) {
+		teller_notes(&teller).note(&teller, message);
+		return;
+	}
+	snprintf(err.message, sizeof(err.message), "%s", message);
+	c->code = tell_error(&teller, &err);
+	c->stops = true;
+}
+
 /* An input that could not be read, or the end of all. */
 static void fail_input(struct worker *w, const struct prof_error *err,
                        bool is_the_end)
@@ -393,7 +418,7 @@ static bool worker_init(struct worker *w, struct profmerge *c)
 	w->merger = prof_merger_new(
 		&PROF_OPTIONS(prof_merge_options,
 		              .union_of_types = c->union_of_types,
-		              .notes = { locked_note, w }));
+		              .notes = { note_once, c }));
 	return w->merger != NULL;
 }
 
@@ -571,11 +596,17 @@ static unsigned output_flags(const struct profmerge *c)
 	return flags;
 }
 
+static struct teller output_teller(struct profmerge *c)
+{
+	return (struct teller){ &tool, &c->settings, &c->progress,
+	                        strcmp(c->output_name, "-") ?
+	                        c->output_name : "stdout" };
+}
+
 static int write_merged(struct profmerge *c, struct prof_profile *p,
                         struct file_output *out)
 {
-	struct teller teller = { &tool, &c->settings, &c->progress,
-	                         c->output_name };
+	struct teller teller = output_teller(c);
 	struct prof_error err = { .offset = UINT64_MAX };
 	int code;
 
@@ -596,8 +627,7 @@ static int write_merged(struct profmerge *c, struct prof_profile *p,
 /* What is done to the sum. CLI_OK, or what was wrong has been said. */
 static int change_merged(struct profmerge *c, struct prof_profile *p)
 {
-	struct teller teller = { &tool, &c->settings, &c->progress,
-	                         c->output_name };
+	struct teller teller = output_teller(c);
 	struct prof_error err = { .offset = UINT64_MAX };
 
 	/* Once more, because inputs may have different start lines. */
@@ -609,8 +639,7 @@ static int change_merged(struct profmerge *c, struct prof_profile *p)
 
 static int run(struct profmerge *c)
 {
-	struct teller teller = { &tool, &c->settings, &c->progress,
-	                         c->output_name };
+	struct teller teller = output_teller(c);
 	struct file_output out = { 0 };
 	struct prof_profile *p = NULL;
 	struct prof_error err;

@@ -222,7 +222,7 @@ static enum prof_status build(struct pgo *g)
 	struct prof_builder *b = prof_builder_new(&g->a);
 	const struct row_value_type *type =
 		&g->p->sample_types.data[g->column];
-	struct prof_profile *reduced = NULL;
+	struct prof_profile *reduced = NULL, *merged = NULL;
 	enum prof_status status;
 
 	if (!b)
@@ -233,12 +233,14 @@ static enum prof_status build(struct pgo *g)
 	for (uint32_t i = 1; i < g->weights.n; i++)
 		add_edge(g, b, i);
 	status = prof_builder_finish(&reduced, b, g->err);
+	/* For the order, and because weights may have come to 0. */
 	if (status == PROF_OK)
-		status = prof_compact(reduced, g->err);
+		status = prof_merge(&merged, &reduced, 1,
+		                    &PROF_OPTIONS(prof_merge_options,
+		                                  .allocator = &g->a), g->err);
+	prof_profile_free(reduced);
 	if (status == PROF_OK)
-		edit_replace(g->p, reduced);
-	else
-		prof_profile_free(reduced);
+		edit_replace(g->p, merged);
 	return status;
 }
 
