@@ -309,7 +309,7 @@ PROF_API enum prof_status prof_compact(struct prof_profile *p,
 
 /*
  * Reduces a profile to what a Go build with -pgo reads in it (Go 1.21 and
- * later), which is often a hundredth: for each call that a sample has between
+ * later), and no more: for each call that a sample has between
  * its two innermost locations, inlined calls among them, a sample of two
  * frames, the function that is called and its caller with the line. Values
  * are those of samples/count or cpu/nanoseconds, whichever comes first.
