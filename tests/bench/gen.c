@@ -1269,6 +1269,7 @@ static void fill_sample(struct out *o, struct sample *s, uint32_t stack)
 struct options {
 	uint64_t seed;
 	uint32_t n_lines;     /* 0: as the table says */
+	uint32_t n_samples;   /* of a file of the fleet */
 	int with_tags;
 	const char *out;
 	uint32_t n_files;
@@ -1319,7 +1320,6 @@ static void make_fleet_file(struct world *w, const struct layout *a,
     const uint32_t *order, uint32_t *last, const struct options *opt,
     uint32_t number)
 {
-	enum { N_SAMPLES = 5000 };
 	char path[4096];
 	struct out o;
 	struct sample s;
@@ -1328,7 +1328,7 @@ static void make_fleet_file(struct world *w, const struct layout *a,
 	out_open(&o, w, a, path, opt->seed * 100003 + number);
 	place_maps(&o);
 	put_sample_types(&o);
-	while (o.n_samples < N_SAMPLES) {
+	while (o.n_samples < opt->n_samples) {
 		uint32_t variant;
 		uint32_t stack = order[pick_fleet_stack(w, &o.rng, &variant)];
 
@@ -1510,7 +1510,7 @@ static void make_collapsed(const struct spec *spec, const struct options *opt,
 static _Noreturn void usage(void)
 {
 	fputs("usage: gen small|medium|large OUT [--seed N]\n"
-	    "       gen fleet DIR N [--seed N]\n"
+	    "       gen fleet DIR N [--samples N] [--seed N]\n"
 	    "       gen chunks OUT [--tags] [--lines N] [--seed N]\n"
 	    "       gen collapsed|collapsed-sorted OUT [--lines N] "
 	    "[--seed N]\n", stderr);
@@ -1536,11 +1536,14 @@ static void parse_options(struct options *opt, int argc, char **argv)
 	int n_plain = 0;
 
 	opt->seed = 1;
+	opt->n_samples = 5000;
 	for (int i = 2; i < argc; i++) {
 		if (!strcmp(argv[i], "--tags"))
 			opt->with_tags = 1;
 		else if (!strcmp(argv[i], "--seed") && i + 1 < argc)
 			opt->seed = number_or_die(argv[++i]);
+		else if (!strcmp(argv[i], "--samples") && i + 1 < argc)
+			opt->n_samples = (uint32_t)number_or_die(argv[++i]);
 		else if (!strcmp(argv[i], "--lines") && i + 1 < argc)
 			opt->n_lines = (uint32_t)number_or_die(argv[++i]);
 		else if (argv[i][0] == '-')
