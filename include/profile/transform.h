@@ -68,8 +68,8 @@ prof_merger_new(const struct prof_merge_options *options);
 /*
  * Adds p, with values and duration times weight (1: as it is; -1: taken
  * away). p is only read. PROF_NOMEM, PROF_LIMIT, PROF_OVERFLOW (a sum left 64
- * bits on the way): the merger cannot be used further. PROF_MISMATCH (another period
- * type): nothing was added, and the merger can go on.
+ * bits on the way): the merger cannot be used further. PROF_MISMATCH (another
+ * period type): nothing was added, and the merger can go on.
  */
 PROF_API enum prof_status prof_merger_add(struct prof_merger *m,
                                           const struct prof_profile *p,

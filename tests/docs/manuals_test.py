@@ -4,7 +4,8 @@
 
     manuals_test.py SOURCE TOOL...
 
-The options that all tools share are told by profconv's page.
+The options that all tools share are told by profconv's page, those that
+change a profile by proffilter's.
 """
 import pathlib
 import re
@@ -33,7 +34,7 @@ def faults(tool, pages):
     # The text under the usage has examples; options begin their lines.
     known = set(re.findall(r"(?m)^ {2,8}(?:-\w, )?--([a-z][a-z0-9-]+)",
                            said(tool, "--help")))
-    shared = told(pages / "profconv.1")
+    shared = told(pages / "profconv.1") | told(pages / "proffilter.1")
     name = re.search(r"(?m)^\.Nm (\S+)|^(\S+) \\?-", page.read_text())
     found = ["%s: no options in --help" % tool.name] * (not known)
     if not name or tool.name not in name.groups():
