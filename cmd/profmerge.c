@@ -603,21 +603,17 @@ static struct teller output_teller(struct profmerge *c)
 	                        c->output_name : "stdout" };
 }
 
-static int write_merged(struct profmerge *c, struct prof_profile *p,
+static int write_merged(struct profmerge *c, const struct prof_profile *p,
                         struct file_output *out)
 {
 	struct teller teller = output_teller(c);
 	struct prof_error err = { .offset = UINT64_MAX };
-	int code;
 
 	c->writing.notes = teller_notes(&teller);
 	tell_verbose(&teller, "%lu samples, %lu locations, %lu functions of "
 	             "%zu inputs", (unsigned long)prof_n_samples(p),
 	             (unsigned long)prof_n_locations(p),
 	             (unsigned long)prof_n_functions(p), c->n_inputs);
-	code = symbols_apply(&c->symbols, SYMBOLS_NONE, p, &teller);
-	if (code != CLI_CONTINUE)
-		return code;
 	if (prof_write(p, c->to, out->sink, &c->writing, &err) != PROF_OK ||
 	    file_output_commit(out, &err) != PROF_OK)
 		return tell_error(&teller, &err);
@@ -630,6 +626,9 @@ static int change_merged(struct profmerge *c, struct prof_profile *p)
 	struct teller teller = output_teller(c);
 	struct prof_error err = { .offset = UINT64_MAX };
 
+	if (symbols_apply(&c->symbols, SYMBOLS_NONE, p, &teller) !=
+	    CLI_CONTINUE)
+		return CLI_FAILED;
 	/* Once more, because inputs may have different start lines. */
 	if (c->purpose == FOR_GO_PGO && prof_go_pgo(p, &err) != PROF_OK)
 		return tell_error(&teller, &err);
