@@ -27,19 +27,28 @@
 static bool find_program(const char *command, char *path, size_t size)
 {
 	const char *dirs = getenv("PATH"), *end;
-	int n;
+	const size_t name_size = strlen(command) + 1;
 
 	if (strchr(command, '/')) {
-		n = snprintf(path, size, "%s", command);
-		return n >= 0 && (size_t)n < size && access(path, F_OK) == 0;
+		if (name_size > size)
+			return false;
+		memcpy(path, command, name_size);
+		return access(path, F_OK) == 0;
 	}
 	for (dirs = dirs ? dirs : "/bin:/usr/bin"; *dirs; dirs = end) {
-		end = strchrnul(dirs, ':');
-		n = snprintf(path, size, "%.*s%s%s", (int)(end - dirs), dirs,
-		             end == dirs ? "" : "/", command);
-		if (n >= 0 && (size_t)n < size && access(path, X_OK) == 0)
-			return true;
+		const size_t dir_size = strcspn(dirs, ":");
+
+		end = dirs + dir_size;
 		end += *end == ':';
+		if (dir_size + 1 + name_size > size)
+			continue;
+		memcpy(path, dirs, dir_size);
+		path[dir_size] = '/';
+		/* An empty directory is the one we are in. */
+		memcpy(path + (dir_size ? dir_size + 1 : 0), command,
+		       name_size);
+		if (access(path, X_OK) == 0)
+			return true;
 	}
 	errno = ENOENT;
 	return false;
