@@ -434,25 +434,17 @@ static void join_mergers(struct worker *workers, size_t n)
 	struct prof_error err = { .offset = UINT64_MAX };
 	struct worker *first = &workers[0];
 
+	first->teller.file = "the inputs";
 	for (size_t i = 1; i < n; i++) {
 		struct prof_merger *m = workers[i].merger;
-		struct prof_profile *p = NULL;
-		enum prof_status status;
 
 		workers[i].merger = NULL;
-		if (workers[i].n_added == 0 || first->c->stops) {
+		if (workers[i].n_added == 0 || first->c->stops)
 			prof_merger_free(m);
-			continue;
-		}
-		first->teller.file = "the inputs";
-		status = prof_merger_finish(&p, m, &err);
-		if (status == PROF_OK)
-			status = prof_merger_add(first->merger, p, 1, &err);
-		if (status == PROF_OK)
+		else if (prof_merger_join(first->merger, m, &err) == PROF_OK)
 			first->n_added++;
 		else
 			fail_input(first, &err, true);
-		prof_profile_free(p);
 	}
 }
 

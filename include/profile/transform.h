@@ -87,6 +87,15 @@ PROF_API enum prof_status prof_merger_finish(struct prof_profile **out,
                                              struct prof_error *err);
 PROF_API void prof_merger_free(struct prof_merger *m);
 
+/*
+ * Adds all that was added to other, which is freed in every case, as if it
+ * were finished first, but faster: for mergers that threads have filled. What
+ * prof_merger_add() and prof_merger_finish() return.
+ */
+PROF_API enum prof_status prof_merger_join(struct prof_merger *m,
+                                           struct prof_merger *other,
+                                           struct prof_error *err);
+
 /* The merge of in[n], all with weight 1. See above. */
 PROF_API enum prof_status prof_merge(struct prof_profile **out,
                                      struct prof_profile *const *in, size_t n,

@@ -353,9 +353,12 @@ static void drop_zero_samples(struct prof_profile *p)
 	p->values.n = n * width;
 }
 
-enum prof_status prof_merger_finish(struct prof_profile **out,
-                                    struct prof_merger *m,
-                                    struct prof_error *err)
+/*
+ * Makes the sum a profile, in any order, that nothing is missing of; the
+ * merger can only be freed after that.
+ */
+static enum prof_status finish_sum(struct prof_merger *m,
+                                   struct prof_error *err)
 {
 	enum prof_status status = PROF_OK;
 
@@ -370,6 +373,15 @@ enum prof_status prof_merger_finish(struct prof_profile **out,
 		status = finish_period(m, err);
 	if (status == PROF_OK && !finish_mappings(m))
 		status = error_nomem(err);
+	return status;
+}
+
+enum prof_status prof_merger_finish(struct prof_profile **out,
+                                    struct prof_merger *m,
+                                    struct prof_error *err)
+{
+	enum prof_status status = finish_sum(m, err);
+
 	if (status == PROF_OK) {
 		drop_zero_samples(m->sum);
 		if (m->sum->comments.n)
@@ -383,6 +395,18 @@ enum prof_status prof_merger_finish(struct prof_profile **out,
 		m->sum = NULL;
 	}
 	prof_merger_free(m);
+	return status;
+}
+
+enum prof_status prof_merger_join(struct prof_merger *m,
+                                  struct prof_merger *other,
+                                  struct prof_error *err)
+{
+	enum prof_status status = finish_sum(other, err);
+
+	if (status == PROF_OK)
+		status = prof_merger_add(m, other->sum, 1, err);
+	prof_merger_free(other);
 	return status;
 }
 

@@ -638,18 +638,48 @@ static void check_same_bytes(const struct prof_profile *got,
 
 enum { N_RANDOM = 8, N_ROUNDS = 300 };
 
+/* As threads do it: each of three mergers has some, then they are joined. */
+static struct prof_profile *
+merge_by_join(struct prof_profile *const *in, size_t n, struct rng *r,
+              const struct prof_merge_options *options)
+{
+	struct prof_merger *mergers[3];
+	size_t n_added[3] = { 0 };
+	struct prof_profile *p = NULL;
+	struct prof_error err = { 0 };
+
+	for (size_t i = 0; i < 3; i++)
+		mergers[i] = prof_merger_new(options);
+	for (size_t i = 0; i < n; i++) {
+		const uint32_t k = i ? pick(r, 3) : 0;
+
+		n_added[k]++;
+		ck_assert_int_eq(prof_merger_add(mergers[k], in[i], 1, &err),
+		                 PROF_OK);
+	}
+	for (size_t i = 1; i < 3; i++)
+		ck_assert_int_eq(
+			prof_merger_join(mergers[0], mergers[i], &err),
+			n_added[i] ? PROF_OK : PROF_INVALID);
+	ck_assert_int_eq(prof_merger_finish(&p, mergers[0], &err), PROF_OK);
+	return p;
+}
+
 START_TEST(any_grouping)
 {
 	struct rng r = { (uint64_t)_i * 7919 + 1 };
 	const bool they_differ = _i % 3 != 0;
 	const struct prof_merge_options options = {
 		.size = sizeof(options), .union_of_types = _i % 3 == 2 };
-	struct prof_profile *in[N_RANDOM], *flat, *grouped;
+	struct prof_profile *in[N_RANDOM], *flat, *joined, *grouped;
 	const size_t n = 2 + pick(&r, N_RANDOM - 1);
 
 	for (size_t i = 0; i < n; i++)
 		in[i] = random_profile(&r, they_differ);
 	flat = merge_all(in, n, &options);
+	joined = merge_by_join(in, n, &r, &options);
+	check_same_bytes(joined, flat);
+	prof_profile_free(joined);
 	grouped = merge_in_groups(in, n, &r, &options);
 	check_same_bytes(grouped, flat);
 	prof_profile_free(flat);
