@@ -50,8 +50,8 @@ struct fold {
 	bool is_exact;
 	char *kind;              /* the caller's, NULL: choose */
 	size_t kind_size;        /* with the '\0' */
-	struct prof_str chosen;  /* which one it is; bytes in chosen_text */
-	char chosen_text[64];
+	bool has_chosen;
+	uint32_t chosen;         /* which one it is: a string of the builder */
 	char seen[96];           /* kinds there were, for a message */
 	struct prof_header header;
 	struct prof_recording_header recording;
@@ -96,6 +96,8 @@ static void note_seen(struct fold *f, struct prof_str name)
 static bool is_wanted(struct fold *f, struct prof_str name,
                       struct prof_str other_name)
 {
+	uint32_t id;
+
 	note_seen(f, name);
 	if (f->kind) {
 		const struct prof_str kind = { f->kind, f->kind_size - 1 };
@@ -105,11 +107,12 @@ static bool is_wanted(struct fold *f, struct prof_str name,
 	}
 	if (f->recording.kinds & PROF_RECORDS_CPU)
 		return str_equal(name, STR("cpu"));
-	if (!f->chosen.len && name.len < sizeof(f->chosen_text)) {
-		memcpy(f->chosen_text, name.ptr, name.len);
-		f->chosen = (struct prof_str){ f->chosen_text, name.len };
+	id = builder_string(f->b, name);
+	if (!f->has_chosen) {
+		f->has_chosen = true;
+		f->chosen = id;
 	}
-	if (str_equal(f->chosen, name))
+	if (f->chosen == id)
 		return true;
 	builder_fail(f->b, PROF_INVALID, "the recording has several profiles "
 	             "(%s ...): one must be chosen", f->seen);

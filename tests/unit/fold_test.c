@@ -485,6 +485,62 @@ START_TEST(clean_streams)
 }
 END_TEST
 
+/* ---- Count profiles and their names ---- */
+
+static const struct name_case {
+	size_t first, second; /* bytes of the names; SIZE_MAX: no second */
+	enum prof_status status;
+} name_cases[] = {
+	{ 5, SIZE_MAX, PROF_OK },
+	{ 0, SIZE_MAX, PROF_OK },
+	{ 200, SIZE_MAX, PROF_OK },
+	{ 200, 200, PROF_OK },
+	{ 0, 5, PROF_INVALID },
+	{ 5, 6, PROF_INVALID },
+	{ 200, 201, PROF_INVALID },
+};
+
+static void tell_count(const struct prof_recorder *r, size_t size)
+{
+	char name[256];
+	const uint64_t pc = 0x101;
+	const struct prof_count_record rec = { .n = 1, .pcs = &pc,
+	                                       .n_pcs = 1 };
+
+	memset(name, 'n', sizeof(name));
+	ck_assert_int_eq(r->count(r->ctx, (struct prof_str){ name, size }, &rec,
+	                          1, NULL), PROF_OK);
+}
+
+/* One count profile is chosen by its whole name, however long. */
+START_TEST(names_of_counts)
+{
+	const struct name_case *c = &name_cases[_i];
+	const struct prof_recording_header h = { .kinds = PROF_RECORDS_COUNT };
+	struct prof_buffer buffer = { 0 };
+	struct prof_recorder r;
+	struct prof_profile *p = NULL;
+	struct prof_value_type type;
+
+	ck_assert_int_eq(prof_recorder_new(&r, "raw", prof_sink_buffer(&buffer),
+	                                   NULL, NULL), PROF_OK);
+	ck_assert_int_eq(r.header(r.ctx, &h, NULL), PROF_OK);
+	tell_count(&r, c->first);
+	if (c->second != SIZE_MAX)
+		tell_count(&r, c->second);
+	ck_assert_int_eq(r.end(r.ctx, 0, 0, NULL), PROF_OK);
+	prof_recorder_free(&r);
+	ck_assert_int_eq(prof_read_mem(&p, buffer.data, buffer.size, NULL,
+	                               NULL), c->status);
+	if (c->status == PROF_OK) {
+		ck_assert(prof_get_sample_type(p, 0, &type));
+		ck_assert_uint_eq(type.type.len, c->first);
+	}
+	prof_profile_free(p);
+	prof_buffer_release(&buffer);
+}
+END_TEST
+
 /* ---- Side files that are wrong ---- */
 
 static const struct side_case {
@@ -545,6 +601,7 @@ int main(void)
 	tcase_add_test(go, streams_cut_at_every_byte);
 	suite_add_tcase(suite, go);
 	tcase_add_loop_test(clean, clean_streams, 0, N_ELEMENTS(clean_cases));
+	tcase_add_loop_test(clean, names_of_counts, 0, N_ELEMENTS(name_cases));
 	tcase_add_loop_test(clean, wrong_side_files, 0, N_ELEMENTS(side_cases));
 	suite_add_tcase(suite, clean);
 	return run_suite(suite);
