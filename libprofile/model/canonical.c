@@ -156,14 +156,16 @@ static bool remake_locations(struct remaking *g)
 			rows[i + 1] = *l;
 			rows[i + 1].first_line =
 				n_lines | (l->first_line & LOCATION_FOLDED);
-			memcpy(lines + n_lines,
-			       p->lines.data + location_first_line(l),
-			       k * sizeof(*lines));
+			if (k)
+				memcpy(lines + n_lines,
+				       p->lines.data + location_first_line(l),
+				       k * sizeof(*lines));
 			n_lines += k;
 		}
 		rows[n + 1].first_line = n_lines;
 		memcpy(p->locations.data, rows, ((size_t)n + 2) * sizeof(*rows));
-		memcpy(p->lines.data, lines, n_lines * sizeof(*lines));
+		if (n_lines)
+			memcpy(p->lines.data, lines, n_lines * sizeof(*lines));
 		p->locations.n = (size_t)n + 2;
 		p->lines.n = n_lines;
 	}

@@ -195,7 +195,8 @@ static enum prof_status change_samples(struct tag_frames *t)
 		ok = add_frames(t, &rows[i]);
 	}
 	if (ok) {
-		memcpy(p->samples.data, rows, n * sizeof(*rows));
+		if (n)
+			memcpy(p->samples.data, rows, n * sizeof(*rows));
 		stack_edit_commit(&t->stacks);
 	}
 	if (t->stacks.p)
