@@ -605,6 +605,8 @@ bool merge_label_sets(struct prof_merger *m)
 	mem_free(&m->a, labels, (max + 1) * sizeof(*labels));
 	if (!ok)
 		return fail_to_grow(m, m->sum->label_sets.bytes.n, "label sets");
+	if (m->sum->max_labels < m->in->max_labels)
+		m->sum->max_labels = m->in->max_labels;
 	m->label_set_map.n = n;
 	if (m->in->max_labels > m->sum->max_labels)
 		m->sum->max_labels = m->in->max_labels;
