@@ -1115,7 +1115,11 @@ enum prof_status pprof_read(struct format_reading *r, struct prof_builder *b,
 		.a = r->allocator, .err = err,
 	};
 
-	read_fields(&g);
+	/* Empty stacks and label sets point into these, too. */
+	if (!vec_reserve(&g.ids, 1, g.a) || !vec_reserve(&g.labels, 1, g.a))
+		fail_nomem(&g);
+	else
+		read_fields(&g);
 	prefer_input_error(&g);
 	if (r->options->salvage &&
 	    (g.status == PROF_TRUNCATED || g.status == PROF_CORRUPT))

@@ -19,6 +19,7 @@ struct prof_profile *profile_new(const struct prof_allocator *a)
 	    !byte_table_begin(&p->stacks, a) ||
 	    !byte_table_begin(&p->label_sets, a) ||
 	    !vec_reserve(&p->locations, 2, a) ||
+	    !vec_reserve(&p->lines, 1, a) || /* locations point into it */
 	    !vec_reserve(&p->functions, 1, a) ||
 	    !vec_reserve(&p->mappings, 1, a)) {
 		prof_profile_free(p);
