@@ -38,7 +38,7 @@ static uint32_t batch_size(size_t i, size_t n)
 	return n - i < BATCH ? (uint32_t)(n - i) : BATCH;
 }
 
-static void prefetch_slot(const struct hash_index *h, uint64_t hash)
+PREFETCHES prefetch_slot(const struct hash_index *h, uint64_t hash)
 {
 	__builtin_prefetch(&h->slots[hash_index_first(h, hash)]);
 }
