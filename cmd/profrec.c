@@ -5,13 +5,12 @@
  * The program's sampler writes into memory that it shares with us; we drain
  * it every 50 ms and do everything else. The program's input, output, exit
  * code, signals and place in the session are its own: it is a child in our
- * process group, we ignore what the terminal sends to both, and end as it
- * did.
+ * process group, we ignore what the terminal sends to both, stop when it is
+ * stopped, and end as it did.
  */
 #include "profrec.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -41,8 +40,9 @@ struct session {
 	pid_t command;
 	int status;           /* of the command, once has_exited */
 	bool has_exited, has_failed, is_stopped;
-	double started, shown;
+	double started, shown, top_due;
 	bool shows_progress;
+	char top[200];
 };
 
 static double seconds_now(void)
@@ -94,19 +94,28 @@ static char read_hello(int fd)
 	return recv(fd, &byte, 1, 0) == 1 ? byte : 0;
 }
 
-/* Another profrec wants files of what there is so far. */
+/* Another profrec wants files of what there is so far. It gets a letter,
+   and lines of what was written. */
 static void dump(struct session *s, int fd)
 {
 	struct image *i = NULL;
-	char answer = 'N';
+	char *lines = NULL;
+	size_t size = 0;
+	FILE *to = open_memstream(&lines, &size);
+	bool is_done = false;
 	pid_t pid;
 
+	if (!to)
+		return;
 	if (recv(fd, &pid, sizeof(pid), 0) == (ssize_t)sizeof(pid))
 		for (i = s->images; i && (i->pid != pid || i->has_ended);)
 			i = i->next;
-	if (i && image_drain(i) && image_dump(i, s->w))
-		answer = 'K';
-	send(fd, &answer, 1, MSG_NOSIGNAL);
+	if (i && image_drain(i))
+		is_done = image_dump(i, s->w, to);
+	if (fclose(to) == 0 &&
+	    send(fd, is_done ? "K" : "N", 1, MSG_NOSIGNAL) == 1)
+		send(fd, lines, size, MSG_NOSIGNAL);
+	free(lines);
 }
 
 static void welcome(struct session *s, int fd)
@@ -149,27 +158,6 @@ static void accept_all(struct session *s)
 
 /* ---- While it runs ---- */
 
-static volatile sig_atomic_t to_forward;
-
-static void on_forwarded(int signal)
-{
-	to_forward = signal;
-}
-
-static void set_signals(void)
-{
-	struct sigaction forward = { .sa_handler = on_forwarded };
-
-	/* The terminal sends these to the program as well. */
-	signal(SIGINT, SIG_IGN);
-	signal(SIGQUIT, SIG_IGN);
-	signal(SIGPIPE, SIG_IGN);
-	sigaction(SIGTERM, &forward, NULL);
-	sigaction(SIGHUP, &forward, NULL);
-	sigaction(SIGUSR1, &forward, NULL);
-	sigaction(SIGUSR2, &forward, NULL);
-}
-
 static void drain_all(struct session *s)
 {
 	struct image *i;
@@ -182,23 +170,46 @@ static void drain_all(struct session *s)
 	}
 }
 
+/*
+ * The top function is found by a whole profile, so it is looked for the less
+ * often the longer that takes: in a twentieth of the time.
+ */
+static void find_top(struct session *s, double now)
+{
+	const struct image *i = s->images;
+
+	if (!i || i->has_ended || now < s->top_due ||
+	    !(s->w->target.kinds & PROF_TARGET_CPU))
+		return;
+	image_top(s->top, sizeof(s->top), i);
+	s->top_due = now + 1 + 20 * (seconds_now() - now);
+}
+
 static void show_progress(struct session *s)
 {
 	const double now = seconds_now();
-	unsigned long long samples = 0, lost = 0;
+	struct live live = { .seconds = now - s->started, .top = s->top };
 	struct prof_cpu_counts c;
 	struct image *i;
 
-	if (!s->shows_progress || now < s->shown + 0.5)
+	if (!s->shows_progress || now < s->shown + 0.5 ||
+	    tcgetpgrp(STDERR_FILENO) != getpgrp())
 		return;
 	s->shown = now;
+	find_top(s, now);
 	for (i = s->images; i; i = i->next) {
 		prof_target_get_counts(i->target, &c);
-		samples += c.records;
-		lost += c.lost;
+		live.samples += c.records;
+		live.lost += c.lost;
 	}
-	fprintf(stderr, "\rprofrec: %.1f s, %llu samples, %llu lost\033[K",
-	        now - s->started, samples, lost);
+	summary_live(&live);
+}
+
+static void clear_progress(struct session *s)
+{
+	if (s->shown > 0)
+		fputs("\r\033[K", stderr);
+	s->shown = 0;
 }
 
 static void stop_if_due(struct session *s)
@@ -210,45 +221,52 @@ static void stop_if_due(struct session *s)
 		return;
 	s->is_stopped = true;
 	for (i = s->images; i; i = i->next) {
+		if (!i->has_ended)
+			prof_target_take_threads(i->target);
 		prof_target_stop(i->target);
 		s->has_failed |= !image_finish(i, s->w);
 	}
 }
 
+static void look_at_command(struct session *s)
+{
+	const pid_t pid = waitpid(s->command, &s->status, WNOHANG | WUNTRACED);
+
+	if (pid == s->command && WIFSTOPPED(s->status)) {
+		clear_progress(s);
+		signals_stop_with(pid, WSTOPSIG(s->status));
+	} else if (pid != 0) {
+		s->has_exited = true;
+	}
+}
+
 static void run(struct session *s)
 {
-	struct pollfd p = { .fd = s->listener, .events = POLLIN };
-	pid_t pid;
-
 	while (!s->has_exited) {
-		poll(&p, 1, s->is_stopped ? 500 : 50);
+		signals_wait(s->listener, s->is_stopped ? 500 : 50);
 		accept_all(s);
 		drain_all(s);
 		stop_if_due(s);
 		show_progress(s);
-		if (to_forward) {
-			kill(s->command, to_forward);
-			to_forward = 0;
-		}
-		do
-			pid = waitpid(s->command, &s->status, WNOHANG);
-		while (pid < 0 && errno == EINTR);
-		s->has_exited = pid != 0;
+		signals_pass_on(s->command);
+		look_at_command(s);
 	}
 	accept_all(s);
-	if (s->shown > 0)
-		fputs("\r\033[K", stderr);
+	clear_progress(s);
 }
 
 /* Ends as the program did. */
 static int exit_like(int status)
 {
 	const struct rlimit no_core = { 0, 0 };
+	sigset_t none;
 
 	if (WIFEXITED(status))
 		return WEXITSTATUS(status);
 	setrlimit(RLIMIT_CORE, &no_core);
 	signal(WTERMSIG(status), SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
 	raise(WTERMSIG(status));
 	return 128 + WTERMSIG(status);
 }
@@ -282,16 +300,18 @@ int main(int argc, char **argv)
 	if (code >= 0)
 		return code;
 	if (w.dump != 0)
-		return launch_ask_dump(w.dump) ? 0 : 1;
+		return launch_ask_dump(w.dump, w.is_quiet ? NULL : stderr) ? 0 : 1;
 	if (!launch_check(w.command[0], path, sizeof(path)))
 		return errno == ENOENT ? 127 : 126;
+	if (!output_check(&w))
+		return 1;
 	s.listener = launch_listen(name, sizeof(name));
 	if (s.listener < 0)
 		return 1;
+	signals_take();
 	s.command = launch_start(&w, name);
 	if (s.command < 0)
 		return 1;
-	set_signals();
 	s.started = seconds_now();
 	s.shows_progress = !w.is_quiet && isatty(STDERR_FILENO);
 	run(&s);

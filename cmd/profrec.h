@@ -4,7 +4,7 @@
 
 /*
  * The parts of profrec: what the user wants (options), the program to run
- * (launch), and what comes out (output).
+ * (launch, signals), and what comes out (output, summary).
  */
 
 #include <profile/io.h>
@@ -38,11 +38,13 @@ bool launch_check(const char *command, char *path, size_t size);
 /* A listening socket; name[size] becomes its (abstract) name. -1: told. */
 int launch_listen(char *name, size_t size);
 
-/* Starts the command with our library in it. -1: told. */
+/* Starts the command with our library in it, and with the signals that we
+   were started with. -1: told. */
 pid_t launch_start(const struct wishes *w, const char *socket_name);
 
-/* Asks the profrec that runs process pid for a dump. False: told. */
-bool launch_ask_dump(pid_t pid);
+/* Asks the profrec that runs process pid for a dump, and tells what it
+   wrote. False: told. */
+bool launch_ask_dump(pid_t pid, FILE *to);
 
 /* ---- Output ---- */
 
@@ -68,8 +70,46 @@ bool image_drain(struct image *image);
 /* Writes the files and says what is in them. False: told. */
 bool image_finish(struct image *image, const struct wishes *w);
 
-/* Writes profiles of what there is so far; the program goes on. */
-bool image_dump(struct image *image, const struct wishes *w);
+/* Writes profiles of what there is so far, and lines of which to `to`; the
+   program goes on. */
+bool image_dump(struct image *image, const struct wishes *w, FILE *to);
+/* The hottest function so far, "" where that is not known. */
+void image_top(char *out, size_t size, const struct image *image);
+
+/* Whether the wished files can be written; else says why not. */
+bool output_check(const struct wishes *w);
+
+/* ---- Signals ---- */
+
+/*
+ * What comes from the terminal goes to the program as well, so it is not for
+ * us; what is sent to us alone is passed on. Signals wait until
+ * signals_wait(). Before the program is started.
+ */
+void signals_take(void);
+/* In the child: as they were. */
+void signals_give_back(void);
+/* Waits for input on fd, a signal, or ms milliseconds. */
+void signals_wait(int fd, int ms);
+void signals_pass_on(pid_t pid);
+/* The program was stopped by that signal: so are we, if a shell waits for it
+   to happen. Returns when both go on. */
+void signals_stop_with(pid_t pid, int signal);
+
+/* ---- Telling ---- */
+
+/* The five functions with the most in them. */
+void summary_hottest(FILE *to, const struct prof_profile *p);
+/* The first of them: "42 % main". */
+void summary_top(char *out, size_t size, const struct prof_profile *p);
+void summary_counts(FILE *to, pid_t pid, const struct prof_cpu_counts *c);
+
+struct live {
+	double seconds;
+	uint64_t samples, lost;
+	const char *top; /* of summary_top() */
+};
+void summary_live(const struct live *l);
 
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

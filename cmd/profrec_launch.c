@@ -86,11 +86,11 @@ static bool gains_privileges(int fd)
 {
 	struct stat st;
 
-	if (geteuid() == 0)
-		return false;
-	if (fstat(fd, &st) == 0 && (st.st_mode & (S_ISUID | S_ISGID)))
+	if (fstat(fd, &st) == 0 &&
+	    (((st.st_mode & S_ISUID) && st.st_uid != getuid()) ||
+	     ((st.st_mode & S_ISGID) && st.st_gid != getgid())))
 		return true;
-	return fgetxattr(fd, "security.capability", NULL, 0) > 0;
+	return getuid() != 0 && fgetxattr(fd, "security.capability", NULL, 0) > 0;
 }
 
 /* "#!/bin/sh -e": the interpreter in path[size]. */
@@ -198,7 +198,17 @@ static bool read_environment(char *value, size_t size, pid_t pid,
 	return found > 0 && found < size;
 }
 
-bool launch_ask_dump(pid_t pid)
+static void copy_rest(FILE *to, int fd)
+{
+	char text[1024];
+	ssize_t n;
+
+	while ((n = recv(fd, text, sizeof(text), 0)) > 0)
+		if (to)
+			fwrite(text, 1, (size_t)n, to);
+}
+
+bool launch_ask_dump(pid_t pid, FILE *to)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	char name[sizeof(address.sun_path) - 1], answer = 'N';
@@ -222,6 +232,8 @@ bool launch_ask_dump(pid_t pid)
 		    strerror(errno));
 	else if (answer != 'K')
 		say("process %ld is not recorded", (long)pid);
+	else
+		copy_rest(to, fd);
 	if (fd >= 0)
 		close(fd);
 	return answer == 'K';
@@ -290,6 +302,7 @@ pid_t launch_start(const struct wishes *w, const char *socket_name)
 	pid = fork();
 	if (pid == 0) {
 		close(failure[0]);
+		signals_give_back();
 		if (!set_environment(w, socket_name))
 			_exit(127);
 		execvp(w->command[0], w->command);

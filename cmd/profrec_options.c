@@ -17,6 +17,8 @@ static const char help[] =
 	"  --heap[=BYTES]       allocations, one in BYTES on average (524288)\n"
 	"  --block[=NS]         waiting, of NS nanoseconds or more (1)\n"
 	"  --mutex[=N]          who lets others wait, one in N unlocks (1)\n"
+	"  --thread             the stacks of all threads, when it exits, at\n"
+	"                       --duration and at --dump\n"
 	"  --threadcreate       where threads are made\n"
 	"  --fd                 descriptors, streams and children that are\n"
 	"                       left over\n"
@@ -38,7 +40,7 @@ static const char help[] =
 	"The exit code is the command's.\n";
 
 enum {
-	OPT_CPU = 256, OPT_HEAP, OPT_BLOCK, OPT_MUTEX, OPT_THREADCREATE,
+	OPT_CPU = 256, OPT_HEAP, OPT_BLOCK, OPT_MUTEX, OPT_THREAD, OPT_THREADCREATE,
 	OPT_FD, OPT_SOURCE, OPT_LABEL, OPT_FOLLOW, OPT_DUMP, OPT_DURATION,
 	OPT_HELP, OPT_VERSION
 };
@@ -48,6 +50,7 @@ static const struct option rows[] = {
 	{ "heap", optional_argument, NULL, OPT_HEAP },
 	{ "block", optional_argument, NULL, OPT_BLOCK },
 	{ "mutex", optional_argument, NULL, OPT_MUTEX },
+	{ "thread", no_argument, NULL, OPT_THREAD },
 	{ "threadcreate", no_argument, NULL, OPT_THREADCREATE },
 	{ "fd", no_argument, NULL, OPT_FD },
 	{ "source", required_argument, NULL, OPT_SOURCE },
@@ -155,6 +158,9 @@ static int take(struct wishes *w, int option)
 		w->target.kinds |= PROF_TARGET_MUTEX;
 		is_good = number(&fraction, optarg, INT32_MAX, "--mutex");
 		w->target.mutex_fraction = (int32_t)fraction;
+		break;
+	case OPT_THREAD:
+		w->target.kinds |= PROF_TARGET_THREAD;
 		break;
 	case OPT_THREADCREATE:
 		w->target.kinds |= PROF_TARGET_THREADCREATE;

@@ -13,6 +13,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- Images ---- */
@@ -124,6 +125,69 @@ static void file_name(char *out, size_t size, const struct image *image,
 	         image->tables && is_raw_name(name) ? ".pb.gz" : name + at);
 }
 
+/* ---- Before the start ---- */
+
+static const struct kind {
+	uint64_t target;
+	const char *name;
+} kinds[] = {
+	{ PROF_TARGET_CPU, "cpu" },
+	{ PROF_TARGET_HEAP, "heap" },
+	{ PROF_TARGET_BLOCK, "block" },
+	{ PROF_TARGET_MUTEX, "mutex" },
+	{ PROF_TARGET_THREAD, "thread" },
+	{ PROF_TARGET_THREADCREATE, "threadcreate" },
+	{ PROF_TARGET_FD, "fd" },
+	{ PROF_TARGET_FD, "file" },
+	{ PROF_TARGET_FD, "child" },
+};
+
+static bool is_one_kind(const struct wishes *w)
+{
+	return (w->target.kinds & (w->target.kinds - 1)) == 0 &&
+	       w->target.kinds != PROF_TARGET_FD;
+}
+
+/* Whether the file can be written: it, or one new in its directory. */
+static bool may_write(const char *name)
+{
+	char dir[PATH_MAX];
+	const char *slash = strrchr(name, '/');
+	struct stat st;
+
+	if (stat(name, &st) == 0) {
+		if (!S_ISDIR(st.st_mode))
+			return faccessat(AT_FDCWD, name, W_OK, AT_EACCESS) == 0;
+		errno = EISDIR;
+		return false;
+	}
+	if (!slash)
+		return faccessat(AT_FDCWD, ".", W_OK, AT_EACCESS) == 0;
+	snprintf(dir, sizeof(dir), "%.*s", (int)(slash - name) + 1, name);
+	return faccessat(AT_FDCWD, dir, W_OK | X_OK, AT_EACCESS) == 0;
+}
+
+bool output_check(const struct wishes *w)
+{
+	const struct image command = { .is_command = true, .pid = 1 };
+	const bool is_one = is_one_kind(w) || is_raw_name(w->output);
+	char name[PATH_MAX + 128];
+	size_t i;
+
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (!(w->target.kinds & kinds[i].target))
+			continue;
+		file_name(name, sizeof(name), &command, w->output,
+		          is_one ? NULL : kinds[i].name);
+		if (may_write(name))
+			continue;
+		say("cannot write %s: %s; %s was not started", name,
+		    strerror(errno), w->command[0]);
+		return false;
+	}
+	return true;
+}
+
 /* ---- Files ---- */
 
 static bool copy_spool(const struct image *image, const char *name)
@@ -143,8 +207,10 @@ static bool copy_spool(const struct image *image, const char *name)
 	return is_good;
 }
 
+enum reading { WHOLE, SO_FAR };
+
 static struct prof_profile *read_kind(const struct image *image,
-                                      const char *kind)
+                                      const char *kind, enum reading what)
 {
 	FILE *from = image->tables && strcmp(kind, "cpu") != 0
 	                     ? image->tables : image->spool;
@@ -159,15 +225,15 @@ static struct prof_profile *read_kind(const struct image *image,
 	if (prof_read(&p, prof_source_fd(fd),
 	              &PROF_OPTIONS(prof_read_options, .format = "raw",
 	                            .kind = kind,
-	                            .salvage = image->tables != NULL),
-	              &err) != PROF_OK)
+	                            .salvage = what == SO_FAR),
+	              &err) != PROF_OK && what == WHOLE)
 		say("the %s profile of process %ld: %s", kind,
 		    (long)image->pid, err.message);
 	close(fd);
 	/* Now, while the files are those that ran. */
 	if (p && prof_symbolize(p, &PROF_OPTIONS(prof_symbolize_options,
 	                                         .pid = (uint64_t)image->pid),
-	                        &err) != PROF_OK)
+	                        &err) != PROF_OK && what == WHOLE)
 		say("no symbols for process %ld: %s", (long)image->pid,
 		    err.message);
 	return p;
@@ -196,158 +262,54 @@ static bool write_profile(const struct prof_profile *p, const char *name)
 	return is_good;
 }
 
-/* ---- What was got ---- */
-
-/* Names a location as well as it is known: function, or file and offset. */
-static void name_location(char *out, size_t size, const struct prof_profile *p,
-                          const struct prof_location *l)
-{
-	struct prof_function f;
-	struct prof_mapping m;
-
-	if (l->n_lines > 0 &&
-	    prof_get_function(p, l->lines[0].function, &f) && f.name.len > 0)
-		snprintf(out, size, "%.*s", (int)f.name.len, f.name.ptr);
-	else if (l->mapping && prof_get_mapping(p, l->mapping, &m))
-		snprintf(out, size, "%.*s+0x%llx", (int)m.file.len, m.file.ptr,
-		         (unsigned long long)(l->address - m.start + m.offset));
-	else
-		snprintf(out, size, "0x%llx", (unsigned long long)l->address);
-}
-
-struct hot {
-	char name[160];
-	int64_t flat;
-};
-
-static int by_flat(const void *a, const void *b)
-{
-	const struct hot *x = a, *y = b;
-
-	if (x->flat != y->flat)
-		return x->flat < y->flat ? 1 : -1;
-	return strcmp(x->name, y->name);
-}
-
-/* The leaves of a profile by name, hottest first; the caller frees. */
-static struct hot *find_hottest(const struct prof_profile *p, size_t *n,
-                                int64_t *total)
-{
-	struct hot *hots = calloc((size_t)prof_n_samples(p) + 1, sizeof(*hots));
-	struct prof_location l;
-	struct prof_sample s;
-	uint32_t i, leaf;
-	size_t k;
-
-	*n = 0;
-	*total = 0;
-	for (i = 0; hots && prof_get_sample(p, i, &s); i++) {
-		struct hot h = { .flat = s.values[0] };
-
-		*total += s.values[0];
-		if (prof_get_stack(p, s.stack, &leaf, 1) == 0 ||
-		    !prof_get_location(p, leaf, &l))
-			continue;
-		name_location(h.name, sizeof(h.name), p, &l);
-		for (k = 0; k < *n && strcmp(hots[k].name, h.name) != 0; k++)
-			;
-		if (k == *n)
-			hots[(*n)++] = (struct hot){ .flat = 0 };
-		memcpy(hots[k].name, h.name, sizeof(h.name));
-		hots[k].flat += h.flat;
-	}
-	if (hots)
-		qsort(hots, *n, sizeof(*hots), by_flat);
-	return hots;
-}
-
-static void print_hottest(const struct prof_profile *p)
-{
-	int64_t total;
-	size_t n, i;
-	struct hot *hots = find_hottest(p, &n, &total);
-
-	for (i = 0; hots && i < n && i < 5; i++)
-		fprintf(stderr, "  %5.1f %%  %s\n",
-		        total ? 100.0 * (double)hots[i].flat / (double)total : 0,
-		        hots[i].name);
-	free(hots);
-}
-
-static void print_counts(const struct image *image,
-                         const struct prof_cpu_counts *c)
-{
-	fprintf(stderr, "profrec: process %ld: %llu samples of %llu threads, "
-	        "%llu lost, %llu periods unsampled", (long)image->pid,
-	        (unsigned long long)c->records, (unsigned long long)c->threads,
-	        (unsigned long long)c->lost, (unsigned long long)c->unsampled);
-	if (c->source == PROF_CPU_TIMER)
-		fputs(" (perf events are forbidden: timers, bound to the tick)",
-		      stderr);
-	fputc('\n', stderr);
-}
-
 /* ---- The end of an image ---- */
 
-static const struct kind {
-	uint64_t target;
-	const char *name;
-} kinds[] = {
-	{ PROF_TARGET_CPU, "cpu" },
-	{ PROF_TARGET_HEAP, "heap" },
-	{ PROF_TARGET_BLOCK, "block" },
-	{ PROF_TARGET_MUTEX, "mutex" },
-	{ PROF_TARGET_THREADCREATE, "threadcreate" },
-	{ PROF_TARGET_FD, "fd" },
-	{ PROF_TARGET_FD, "file" },
-	{ PROF_TARGET_FD, "child" },
-};
-
-/* first[size] becomes the name of the first file. */
+/*
+ * A file for each kind, told of in lines to `to`; NULL: in none. first[size]
+ * becomes the name of the first file.
+ */
 static bool write_kinds(const struct image *image, const struct wishes *w,
-                        char *first, size_t size)
+                        FILE *to, char *first, size_t size)
 {
 	char name[PATH_MAX + 128];
-	const bool is_one = (w->target.kinds & (w->target.kinds - 1)) == 0 &&
-	                    w->target.kinds != PROF_TARGET_FD;
-	bool is_good = true;
+	bool is_good = true, is_hottest_told = false, is_written;
+	struct prof_profile *p;
 	size_t i;
 
 	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		struct prof_profile *p;
-		bool is_written;
-
 		if (!(w->target.kinds & kinds[i].target))
 			continue;
-		p = read_kind(image, kinds[i].name);
+		p = read_kind(image, kinds[i].name,
+		              image->tables ? SO_FAR : WHOLE);
 		if (!p) {
 			is_good = false;
 			continue;
 		}
 		file_name(name, sizeof(name), image, w->output,
-		          is_one ? NULL : kinds[i].name);
+		          is_one_kind(w) ? NULL : kinds[i].name);
 		if (*first == '\0')
 			snprintf(first, size, "%s", name);
 		is_written = write_profile(p, name);
 		is_good = is_written && is_good;
-		if (is_written && !w->is_quiet) {
-			fprintf(stderr, "profrec: %s profile in %s\n",
+		if (is_written && to)
+			fprintf(to, "profrec: %s profile in %s\n",
 			        kinds[i].name, name);
-			if (kinds[i].target == PROF_TARGET_CPU)
-				print_hottest(p);
-		}
+		if (is_written && to && !is_hottest_told)
+			summary_hottest(to, p);
+		is_hottest_told = true;
 		prof_profile_free(p);
 	}
 	return is_good;
 }
 
-bool image_dump(struct image *image, const struct wishes *w)
+bool image_dump(struct image *image, const struct wishes *w, FILE *to)
 {
 	char first[PATH_MAX + 128] = "";
 	struct prof_recorder recorder;
 	struct prof_error err;
 	bool is_good = false;
 
+	prof_target_take_threads(image->target);
 	image->tables = tmpfile();
 	image->n_dumps++;
 	if (!image->tables ||
@@ -358,7 +320,7 @@ bool image_dump(struct image *image, const struct wishes *w)
 		goto done;
 	}
 	if (prof_target_tables(image->target, &recorder, &err) == PROF_OK)
-		is_good = write_kinds(image, w, first, sizeof(first));
+		is_good = write_kinds(image, w, to, first, sizeof(first));
 	else
 		say("%s", err.message);
 	prof_recorder_free(&recorder);
@@ -369,12 +331,42 @@ done:
 	return is_good;
 }
 
+void image_top(char *out, size_t size, const struct image *image)
+{
+	struct prof_profile *p = read_kind(image, "cpu", SO_FAR);
+
+	*out = '\0';
+	if (p)
+		summary_top(out, size, p);
+	prof_profile_free(p);
+}
+
+/* The recording as it is. */
+static bool write_recording(const struct image *image, const struct wishes *w,
+                            FILE *to, char *name, size_t size)
+{
+	struct prof_profile *p;
+
+	file_name(name, size, image, w->output, NULL);
+	if (!copy_spool(image, name))
+		return false;
+	if (!to)
+		return true;
+	fprintf(to, "profrec: recording in %s\n", name);
+	p = w->target.kinds & PROF_TARGET_CPU ? read_kind(image, "cpu", WHOLE)
+	                                      : NULL;
+	if (p)
+		summary_hottest(to, p);
+	prof_profile_free(p);
+	return true;
+}
+
 bool image_finish(struct image *image, const struct wishes *w)
 {
 	char name[PATH_MAX + 128] = "";
+	FILE *to = w->is_quiet ? NULL : stderr;
 	struct prof_cpu_counts c;
 	struct prof_error err;
-	struct prof_profile *p;
 	bool is_good;
 
 	if (image->has_ended)
@@ -387,27 +379,17 @@ bool image_finish(struct image *image, const struct wishes *w)
 	prof_target_get_counts(image->target, &c);
 	if (image->was_replaced && c.records + c.lost + c.unsampled == 0)
 		return true; /* the shell that ran exec, and the like */
-	if (!w->is_quiet)
-		print_counts(image, &c);
-	if (!w->is_quiet && image->is_command && !w->follow_children &&
+	if (to && (w->target.kinds & PROF_TARGET_CPU))
+		summary_counts(to, image->pid, &c);
+	if (to && image->is_command && !w->follow_children &&
 	    (w->target.kinds & PROF_TARGET_CPU) && c.records == 0)
 		say("no CPU samples: it used next to no CPU time itself; "
 		    "--follow-children records what it starts, too");
-	if (!is_raw_name(w->output)) {
-		is_good = write_kinds(image, w, name, sizeof(name));
-	} else {
-		file_name(name, sizeof(name), image, w->output, NULL);
-		is_good = copy_spool(image, name);
-		if (is_good && !w->is_quiet) {
-			fprintf(stderr, "profrec: recording in %s\n", name);
-			p = w->target.kinds & PROF_TARGET_CPU
-			            ? read_kind(image, "cpu") : NULL;
-			if (p)
-				print_hottest(p);
-			prof_profile_free(p);
-		}
-	}
-	if (!w->is_quiet && is_good && image->is_command)
-		fprintf(stderr, "profrec: next: profreport top %s\n", name);
+	if (is_raw_name(w->output))
+		is_good = write_recording(image, w, to, name, sizeof(name));
+	else
+		is_good = write_kinds(image, w, to, name, sizeof(name));
+	if (to && is_good && image->is_command)
+		fprintf(to, "profrec: next: profreport top %s\n", name);
 	return is_good;
 }

@@ -265,7 +265,8 @@ enum prof_target_kind {
 	PROF_TARGET_THREADCREATE = 4,
 	PROF_TARGET_FD = 8, /* "fd", "file" and "child" */
 	PROF_TARGET_BLOCK = 16,
-	PROF_TARGET_MUTEX = 32
+	PROF_TARGET_MUTEX = 32,
+	PROF_TARGET_THREAD = 128 /* see prof_target_take_threads() */
 };
 
 struct prof_target_options {
@@ -302,6 +303,13 @@ PROF_API int prof_target_fd(const struct prof_target *t);
 PROF_API uint64_t prof_target_pid(const struct prof_target *t);
 PROF_API void prof_target_get_counts(const struct prof_target *t,
                                      struct prof_cpu_counts *out);
+
+/*
+ * Where PROF_TARGET_THREAD is wished: has the program put down the stacks of
+ * its threads as they are now, in the place of those it had; waits for it up
+ * to 2 seconds. False: it did not answer. At its exit it does so unasked.
+ */
+PROF_API bool prof_target_take_threads(struct prof_target *t);
 
 /* Asks the program to record no more: threads stop at their next sample. */
 PROF_API void prof_target_stop(struct prof_target *t);

@@ -164,12 +164,17 @@ static void begin(void)
 			.hz = s->options.cpu_hz,
 			.source = (enum prof_cpu_source)s->options.cpu_source),
 			NULL);
+	if (s->options.kinds & PROF_TARGET_THREAD)
+		preload_watch();
 }
 
 void preload_finish(void)
 {
-	if (preload_is_own_process())
-		cpu_finish();
+	if (!preload_is_own_process())
+		return;
+	if (preload_records(PROF_TARGET_THREAD))
+		thread_table_take(&sampler_state->threads);
+	cpu_finish();
 }
 
 /* ---- Fork ---- */

@@ -35,6 +35,9 @@ void preload_get_next(void *next, const char *name);
 bool preload_records(uint64_t kind);
 bool preload_is_own_process(void);
 
+/* Begins to answer when the launcher asks for the threads' stacks. */
+void preload_watch(void);
+
 /* The process ends. */
 void preload_finish(void);
 

@@ -207,6 +207,36 @@ static size_t collect(struct prof_count_record *recs, const struct state *s,
 	return n;
 }
 
+static enum prof_status tell_threads(struct recording *r,
+                                     struct prof_error *err)
+{
+	const struct thread_table *t = &r->state->threads;
+	const struct prof_allocator *a = &mem_malloc;
+	const size_t size = THREAD_TABLE_MAX * sizeof(struct prof_count_record);
+	const uint32_t n = thread_table_n(t);
+	struct prof_count_record *recs;
+	enum prof_status status;
+	uint32_t i;
+
+	if (n == 0 && !(r->state->options.kinds & PROF_TARGET_THREAD))
+		return PROF_OK;
+	recs = mem_zeroed(a, THREAD_TABLE_MAX, sizeof(*recs));
+	if (!recs)
+		return error_nomem(err);
+	for (i = 0; i < n; i++) {
+		const struct prof_thread_record *from = &t->recs[i];
+
+		recs[i].n = 1;
+		recs[i].pcs = from->stack;
+		while (recs[i].n_pcs < THREAD_TABLE_DEPTH &&
+		       from->stack[recs[i].n_pcs])
+			recs[i].n_pcs++;
+	}
+	status = r->to->count(r->to->ctx, str("thread"), recs, n, err);
+	mem_free(a, recs, size);
+	return status;
+}
+
 /* An empty profile is an answer where somebody asked. */
 static bool is_wished(const struct state *s, uint32_t profile)
 {
@@ -261,6 +291,8 @@ enum prof_status record_end(struct recording *r, struct prof_error *err)
 		status = tell_block(r, "block", &s->block, err);
 	if (status == PROF_OK)
 		status = tell_block(r, "mutex", &s->mutex, err);
+	if (status == PROF_OK)
+		status = tell_threads(r, err);
 	if (status == PROF_OK)
 		status = tell_counts(r, err);
 	if (status == PROF_OK)

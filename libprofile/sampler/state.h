@@ -19,6 +19,7 @@
 #include "sampler/modules.h"
 #include "sampler/ring.h"
 #include "sampler/stacks.h"
+#include "sampler/thread_table.h"
 
 #include <profile/sampler.h>
 
@@ -63,6 +64,7 @@ struct state {
 	struct mem_table mem;
 	struct count_table counts;
 	struct wait_table block, mutex;
+	struct thread_table threads;
 	_Alignas(4096) _Atomic uint64_t ring_words[STATE_RING_WORDS];
 	_Atomic uint64_t ring_tags[STATE_RING_TAGS];
 };

@@ -115,6 +115,22 @@ void prof_target_get_counts(const struct prof_target *t,
 	cpu_counts_of(out, t->state);
 }
 
+bool prof_target_take_threads(struct prof_target *t)
+{
+	struct thread_table *table = &t->state->threads;
+	const uint32_t asked = atomic_fetch_add(&table->asked, 1) + 1;
+	const uint64_t until = sampler_now() + UINT64_C(2000000000);
+	uint32_t answered;
+
+	if (!(t->kinds & PROF_TARGET_THREAD))
+		return false;
+	thread_table_wake(&table->asked);
+	while ((answered = atomic_load(&table->answered)) != asked &&
+	       sampler_now() < until)
+		thread_table_wait(&table->answered, answered, 100);
+	return answered == asked;
+}
+
 void prof_target_stop(struct prof_target *t)
 {
 	atomic_store(&t->state->must_stop, 1);
@@ -129,7 +145,8 @@ static uint64_t record_kinds(const struct prof_target *t)
 		kinds |= PROF_RECORDS_CPU;
 	if (t->kinds & PROF_TARGET_HEAP)
 		kinds |= PROF_RECORDS_MEM;
-	if (t->kinds & (PROF_TARGET_THREADCREATE | PROF_TARGET_FD))
+	if (t->kinds & (PROF_TARGET_THREADCREATE | PROF_TARGET_FD |
+	                PROF_TARGET_THREAD))
 		kinds |= PROF_RECORDS_COUNT;
 	if (t->kinds & (PROF_TARGET_BLOCK | PROF_TARGET_MUTEX))
 		kinds |= PROF_RECORDS_BLOCK;

@@ -98,10 +98,11 @@ check "duration: less CPU time" \
 "$profrec" --cpu=500 -o said.pb.gz -- "$busy" 2>err
 check "says what it got" grep -q "samples of [0-9]* threads, 0 lost" err
 check "says where" grep -q "cpu profile in said.pb.gz" err
+check "says the hottest" grep -q "[0-9] %  compute" err
 check "says what next" grep -q "next: profreport top said.pb.gz" err
 
 # ---- A dump while it runs ----
-"$profrec" -q --cpu=500 --heap=1 -o dump.raw -- "$busy" return 2 &
+"$profrec" -q --cpu=500 --heap=1 --thread -o dump.raw -- "$busy" return 2 &
 tries=0 pid=
 while [ -z "$pid" ] && [ $tries -lt 100 ]; do
 	sleep 0.1
@@ -109,19 +110,29 @@ while [ -z "$pid" ] && [ $tries -lt 100 ]; do
 	tries=$((tries + 1))
 done
 sleep 1
-check "dump" "$profrec" --dump="$pid"
+check "dump" "$profrec" --dump="$pid" 2>err
+check "dump: says where" grep -q "heap profile in dump.dump1.heap.pb.gz" err
 wait $!
 check "dump: CPU" [ "$(sum dump.dump1.cpu.pb.gz "" cpu/nanoseconds)" -gt 0 ]
 check "dump: heap" \
 	[ "$(sum dump.dump1.heap.pb.gz "" inuse_space/bytes)" -ge 2097152 ]
 check "dump: the rest" [ "$(sum dump.raw cpu cpu/nanoseconds)" -gt \
 	"$(sum dump.dump1.cpu.pb.gz "" cpu/nanoseconds)" ]
+check "dump: threads" \
+	[ "$(sum dump.dump1.thread.pb.gz "" thread/count)" -ge 3 ]
+check "threads at the exit" [ "$(sum dump.raw thread thread/count)" -eq 1 ]
 "$profrec" --dump=1 2>err
 check "dump of another" [ $? -eq 1 ]
 
 # ---- Refusals ----
 printf '#!%s -u\n' "$dir/absent" >script
 chmod +x script
+"$profrec" -o absent/out.pb.gz -- touch started 2>err
+check "no such directory" [ $? -eq 1 ]
+check "no such directory: why" grep -q "cannot write absent/out.pb.gz" err
+"$profrec" -o "$dir" -- touch started 2>err
+check "a directory for a file" [ $? -eq 1 ]
+check "nothing was started" [ ! -e started ]
 "$profrec" ./absent 2>err
 check "not there" [ $? -eq 127 ]
 "$profrec" ./script 2>err
@@ -134,5 +145,19 @@ if [ -n "${4:-}" ]; then
 	"$profrec" "$4" 2>err
 	check "static: exit code" [ $? -eq 126 ]
 	check "static: why" grep -q "statically linked" err
+fi
+# The head of a 32-bit program for the same loader.
+{ printf '\177ELF\001\001\001'; head -c 200 /dev/zero; } >narrow
+chmod +x narrow
+"$profrec" ./narrow 2>err
+check "32-bit: exit code" [ $? -eq 126 ]
+check "32-bit: why" grep -q "is a 32-bit program" err
+# Another user's rights: that of nobody for root, of root for the others.
+cp /bin/true setuid
+if [ "$(id -u)" -eq 0 ]; then
+	chown 65534 setuid && chmod 4755 setuid
+	"$profrec" ./setuid 2>err
+	check "setuid: exit code" [ $? -eq 126 ]
+	check "setuid: why" grep -q "rights of another user" err
 fi
 exit $failed

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sampler/thread_table.h"
+
+#include "sampler/futex_lock.h"
+
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+void thread_table_wait(_Atomic uint32_t *word, uint32_t what, long ms)
+{
+	const struct timespec t = { ms / 1000, ms % 1000 * 1000000 };
+
+	/* Not FUTEX_WAIT_PRIVATE: the other side is another process. */
+	syscall(SYS_futex, word, FUTEX_WAIT, what, ms ? &t : NULL, NULL, 0);
+}
+
+void thread_table_wake(_Atomic uint32_t *word)
+{
+	syscall(SYS_futex, word, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
+}
+
+void thread_table_take(struct thread_table *t)
+{
+	static struct futex_lock lock;
+	const uint32_t watcher = atomic_load(&t->watcher);
+	size_t all, n, i;
+
+	futex_lock_take(&lock);
+	atomic_store(&t->n, 0);
+	prof_thread_records(&all, t->recs, THREAD_TABLE_MAX);
+	n = all < THREAD_TABLE_MAX ? all : THREAD_TABLE_MAX;
+	for (i = 0; i < n; i++) {
+		if (t->recs[i].tid != watcher)
+			continue;
+		n--;
+		memmove(&t->recs[i], &t->recs[i + 1],
+		        (n - i) * sizeof(t->recs[0]));
+		break;
+	}
+	atomic_store(&t->lost, (uint32_t)(all > THREAD_TABLE_MAX
+	                                          ? all - THREAD_TABLE_MAX : 0));
+	atomic_store(&t->n, (uint32_t)n);
+	futex_lock_give(&lock);
+}
+
+uint32_t thread_table_n(const struct thread_table *t)
+{
+	const uint32_t n = atomic_load(&t->n);
+
+	return n < THREAD_TABLE_MAX ? n : THREAD_TABLE_MAX;
+}

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""profrec in a shell's job control: what stops and interrupts the program
+does so for profrec, each signal once: job_control.py PROFREC"""
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+PROGRAM = """
+import os, signal, sys, time
+def told(number, frame):
+    print("got", signal.Signals(number).name, flush=True)
+for name in sys.argv[1:]:
+    signal.signal(getattr(signal, name), told)
+print(os.getpid(), flush=True)
+end = time.monotonic() + 60
+while time.monotonic() < end and sys.stdin.read(1) != "q":
+    pass
+sys.exit(5)
+"""
+
+
+class Run:
+    """profrec with a program in a process group of their own."""
+
+    def __init__(self, profrec, *handled):
+        self.child = subprocess.Popen(
+            [profrec, "-q", "-o", "out.pb.gz", "--", sys.executable, "-c",
+             PROGRAM, *handled], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, text=True, process_group=0)
+        self.program = int(self.child.stdout.readline())
+
+    def kill_all(self, number):
+        os.killpg(self.child.pid, number)
+
+    def wait(self, flags, is_it):
+        for _ in range(600):
+            pid, status = os.waitpid(self.child.pid, flags | os.WNOHANG)
+            if pid:
+                assert is_it(status), status
+                return status
+            time.sleep(0.1)
+        raise AssertionError("nothing happened")
+
+    def finish(self):
+        self.child.stdin.write("q")
+        self.child.stdin.flush()
+        status = self.wait(0, os.WIFEXITED)
+        assert os.WEXITSTATUS(status) == 5, status
+        return self.child.stdout.read()
+
+
+def state_of(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+        return f.read().rsplit(")", 1)[1].split()[0]
+
+
+def stops_and_goes_on(profrec):
+    """^Z and fg."""
+    run = Run(profrec, "SIGCONT")
+    run.kill_all(signal.SIGTSTP)
+    run.wait(os.WUNTRACED, os.WIFSTOPPED)
+    assert state_of(run.program) == "T"
+    run.kill_all(signal.SIGCONT)
+    run.wait(os.WCONTINUED, os.WIFCONTINUED)
+    assert run.finish().count("got SIGCONT") == 1
+
+
+def stops_when_the_program_does(profrec):
+    """An editor that puts the terminal right and stops itself."""
+    run = Run(profrec)
+    os.kill(run.program, signal.SIGTSTP)
+    run.wait(os.WUNTRACED, os.WIFSTOPPED)
+    os.kill(run.child.pid, signal.SIGCONT)
+    run.wait(os.WCONTINUED, os.WIFCONTINUED)
+    run.finish()
+
+
+def does_not_stop_when_the_program_does_not(profrec):
+    run = Run(profrec, "SIGTSTP")
+    run.kill_all(signal.SIGTSTP)
+    time.sleep(0.3)
+    assert run.finish().count("got SIGTSTP") == 1
+
+
+def interrupts_once(profrec):
+    run = Run(profrec, "SIGINT", "SIGQUIT")
+    run.kill_all(signal.SIGINT)
+    time.sleep(0.3)
+    run.kill_all(signal.SIGQUIT)
+    time.sleep(0.3)
+    out = run.finish()
+    assert out.count("got SIGINT") == out.count("got SIGQUIT") == 1, out
+
+
+def passes_on(profrec):
+    run = Run(profrec, "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
+    for name in ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"):
+        os.kill(run.child.pid, getattr(signal, name))
+    time.sleep(0.5)
+    out = run.finish()
+    for name in ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"):
+        assert out.count("got " + name) == 1, out
+
+
+def dies_of_it(profrec):
+    """The program's default action is profrec's end."""
+    run = Run(profrec)
+    run.kill_all(signal.SIGQUIT)
+    status = run.wait(0, os.WIFSIGNALED)
+    assert os.WTERMSIG(status) == signal.SIGQUIT
+
+
+def main():
+    profrec = os.path.abspath(sys.argv[1])
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        for test in (stops_and_goes_on, stops_when_the_program_does,
+                     does_not_stop_when_the_program_does_not,
+                     interrupts_once, passes_on, dies_of_it):
+            test(profrec)
+            print("ok", test.__name__)
+
+
+main()
