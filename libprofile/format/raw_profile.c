@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "model/fold.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,10 +83,46 @@ static int compare_u64(const void *a_, const void *b_)
 	return (a > b) - (a < b);
 }
 
-/* True where another location has the address already (in sorted[n]). */
-static bool is_taken(const uint64_t *sorted, size_t n, uint64_t pc)
+/* Where in sorted[n] the first is that is not below pc; n where none is. */
+static size_t place_of(const uint64_t *sorted, size_t n, uint64_t pc)
 {
-	return bsearch(&pc, sorted, n, sizeof(*sorted), compare_u64) != NULL;
+	size_t begin = 0;
+
+	while (begin < n) {
+		const size_t middle = begin + (n - begin) / 2;
+
+		if (sorted[middle] < pc)
+			begin = middle + 1;
+		else
+			n = middle;
+	}
+	return begin;
+}
+
+/*
+ * Addresses for all locations, in g->pcs. sorted[n] are the profile's own;
+ * is_used[i] tells that sorted[i] was given away. Addresses of 0 are none.
+ */
+static void give_addresses(struct profile_recorder *g, const uint64_t *sorted,
+                           bool *is_used, uint32_t n)
+{
+	uint64_t made_up = 1;
+
+	for (uint32_t id = 1; id <= n; id++) {
+		const uint64_t pc = g->p->locations.data[id].address + 1;
+		const size_t i = place_of(sorted, n, pc);
+
+		if (pc > 1 && !is_used[i]) {
+			is_used[i] = true;
+			g->pcs[id] = pc;
+			continue;
+		}
+		do {
+			made_up++;
+		} while (bsearch(&made_up, sorted, n, sizeof(*sorted),
+		                 compare_u64));
+		g->pcs[id] = made_up;
+	}
 }
 
 /* The first location of an address keeps it; others get made-up ones. */
@@ -94,31 +131,13 @@ static bool choose_addresses(struct profile_recorder *g)
 	const uint32_t n = prof_n_locations(g->p);
 	uint64_t *sorted = mem_zeroed(g->a, (size_t)n + 1, sizeof(*sorted));
 	bool *is_used = mem_zeroed(g->a, (size_t)n + 1, sizeof(*is_used));
-	uint64_t made_up = 1;
 
 	g->pcs = mem_zeroed(g->a, (size_t)n + 1, sizeof(*g->pcs));
 	if (sorted && is_used && g->pcs) {
-		for (uint32_t id = 1; id <= n; id++)
-			sorted[id] = g->p->locations.data[id].address + 1;
-		qsort(sorted + 1, n, sizeof(*sorted), compare_u64);
-		for (uint32_t id = 1; id <= n; id++) {
-			uint64_t pc = g->p->locations.data[id].address + 1;
-			const uint64_t *at = bsearch(&pc, sorted + 1, n,
-			                             sizeof(pc), compare_u64);
-			size_t i = (size_t)(at - sorted);
-
-			while (i > 1 && sorted[i - 1] == pc)
-				i--;
-			if (pc > 1 && !is_used[i]) {
-				is_used[i] = true;
-				g->pcs[id] = pc;
-				continue;
-			}
-			do {
-				made_up++;
-			} while (is_taken(sorted + 1, n, made_up));
-			g->pcs[id] = made_up;
-		}
+		for (uint32_t i = 0; i < n; i++)
+			sorted[i] = g->p->locations.data[i + 1].address + 1;
+		qsort(sorted, n, sizeof(*sorted), compare_u64);
+		give_addresses(g, sorted, is_used, n);
 	}
 	mem_free(g->a, sorted, ((size_t)n + 1) * sizeof(*sorted));
 	mem_free(g->a, is_used, ((size_t)n + 1) * sizeof(*is_used));
@@ -208,12 +227,13 @@ static enum prof_status tell_symbols(struct profile_recorder *g)
 {
 	const uint32_t n = prof_n_locations(g->p);
 	uint32_t *ids = mem_zeroed(g->a, (size_t)n + 1, sizeof(*ids));
-	enum prof_status status = ids ? PROF_OK : error_nomem(g->err);
+	enum prof_status status = PROF_OK;
 
-	for (uint32_t i = 0; i < n && ids; i++)
+	if (!ids)
+		return error_nomem(g->err);
+	for (uint32_t i = 0; i < n; i++)
 		ids[i] = i + 1;
-	if (ids)
-		qsort_r(ids, n, sizeof(*ids), compare_by_pc, g);
+	qsort_r(ids, n, sizeof(*ids), compare_by_pc, g);
 	for (uint32_t i = 0; i < n && status == PROF_OK; i++)
 		status = tell_symbol(g, ids[i]);
 	mem_free(g->a, ids, ((size_t)n + 1) * sizeof(*ids));
@@ -388,6 +408,7 @@ enum prof_status raw_write_profile(const struct prof_profile *p,
 	if (status == PROF_OK)
 		status = fold_profile(&folded, &g);
 	if (status == PROF_OK) {
+		assert(folded);
 		g.p = folded;
 		g.column = 0;
 		g.to = *to;

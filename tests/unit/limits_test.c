@@ -316,6 +316,53 @@ START_TEST(line_of_a_side_file)
 }
 END_TEST
 
+/* CPU seconds to write n functions without addresses, and to read them. */
+static double seconds_there_and_back(const struct prof_format_info *format,
+                                     size_t n)
+{
+	struct bytes text = { malloc(n * 16), 0 }, out;
+	struct prof_profile *p = NULL;
+	double seconds;
+
+	ck_assert_ptr_nonnull(text.data);
+	for (size_t i = 0; i < n; i++)
+		text.size += (size_t)sprintf((char *)text.data + text.size,
+		                             "f%zu 1\n", i);
+	ck_assert_int_eq(prof_read_mem(&p, text.data, text.size,
+	                               &PROF_OPTIONS(prof_read_options,
+	                                             .format = "collapsed"),
+	                               NULL), PROF_OK);
+	seconds = cpu_seconds();
+	out = write_profile(p, format->name, NULL);
+	prof_profile_free(p);
+	if (format->can & PROF_CAN_READ) {
+		p = NULL;
+		ck_assert_int_eq(prof_read_mem(&p, out.data, out.size, NULL,
+		                               NULL), PROF_OK);
+		prof_profile_free(p);
+	}
+	free(text.data);
+	free(out.data);
+	return cpu_seconds() - seconds;
+}
+
+/* Eight times the input takes not much more than eight times as long. */
+START_TEST(linear_growth)
+{
+	const struct prof_format_info *format;
+	double few, many;
+
+	for (size_t i = 0; (format = prof_format_info(i)) != NULL; i++) {
+		if (!(format->can & PROF_CAN_WRITE))
+			continue;
+		few = seconds_there_and_back(format, 20000);
+		many = seconds_there_and_back(format, 160000);
+		ck_assert_msg(many < 20 * few + 0.05, "%s: %.3f s, %.3f s",
+		              format->name, few, many);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("limits");
@@ -328,6 +375,8 @@ int main(void)
 	tcase_add_loop_test(limit, each_limit, 0, N_ELEMENTS(limit_cases));
 	tcase_add_test(limit, depth_of_a_record);
 	tcase_add_test(limit, line_of_a_side_file);
+	tcase_set_timeout(limit, 120);
+	tcase_add_test(limit, linear_growth);
 	suite_add_tcase(suite, limit);
 	return run_suite(suite);
 }
