@@ -348,7 +348,7 @@ static char *name_of_part(const char *pattern, struct prof_str value)
 		else
 			to += sprintf(to, "%%%02X", (unsigned)c);
 	}
-	strcpy(to, place + strlen("{}"));
+	memcpy(to, place + strlen("{}"), strlen(place + strlen("{}")) + 1);
 	return name;
 }
 

@@ -11,6 +11,7 @@
  */
 #include "base/intern.h"
 
+#include <assert.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
@@ -113,6 +114,7 @@ bool hash_index_reserve(struct hash_index *h, size_t more,
 
 void hash_index_release(struct hash_index *h, const struct prof_allocator *a)
 {
+	assert(h->bits < 32);
 	if (h->bits)
 		mem_free(a, h->slots, sizeof(*h->slots) << h->bits);
 	*h = (struct hash_index){ 0 };

@@ -34,11 +34,19 @@ void mem_free(const struct prof_allocator *a, void *ptr, size_t size);
  */
 #define VEC(type) struct { type *data; size_t n, capacity; }
 
+/* clang's analyzer does not know that what has capacity has memory. */
+#ifdef __clang_analyzer__
+#define VEC_HAS_DATA(v) ((v)->data != NULL)
+#else
+#define VEC_HAS_DATA(v) true
+#endif
+
 /* Room for `more` elements behind n. False: out of memory, v unchanged. */
 #define vec_reserve(v, more, a)                                               \
-	((v)->capacity - (v)->n >= (size_t)(more) ||                          \
-	 vec_grow((void **)&(v)->data, &(v)->capacity, (v)->n,                \
-	          (size_t)(more), sizeof(*(v)->data), (a)))
+	(((v)->capacity - (v)->n >= (size_t)(more) ||                         \
+	  vec_grow((void **)&(v)->data, &(v)->capacity, (v)->n,               \
+	           (size_t)(more), sizeof(*(v)->data), (a))) &&               \
+	 VEC_HAS_DATA(v))
 
 /* Appends one element, room for which was reserved. */
 #define vec_put(v, ...) ((void)((v)->data[(v)->n++] = __VA_ARGS__))

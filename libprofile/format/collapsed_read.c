@@ -719,6 +719,7 @@ static enum prof_status read_utf16(struct reader *c, enum utf16_order order)
 		return status;
 	c->in = &in;
 	status = read_lines(c);
+	c->in = utf16.from;
 	input_close(&in);
 	return status;
 }

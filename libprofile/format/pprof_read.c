@@ -20,6 +20,7 @@
 #include "model/check.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 /* A read ahead that keeps small fields whole: fewer checks for more input. */
@@ -462,18 +463,19 @@ static bool read_sample(struct pprof_reader *g, const unsigned char *p,
 static bool add_id(struct pprof_reader *g, struct id_map *m, uint32_t id,
                    const unsigned char *at, const char *row_name)
 {
-	char what[64];
+	char what[96];
 
-	strcpy(what, row_name);
-	if (id == 0)
-		return fail(g, PROF_CORRUPT, at, strcat(what, " without an id"));
+	if (id == 0) {
+		snprintf(what, sizeof(what), "%s without an id", row_name);
+		return fail(g, PROF_CORRUPT, at, what);
+	}
 	switch (id_map_add(m, id, g->a)) {
 	case ID_MAP_OK:
 		return true;
 	case ID_MAP_DUPLICATE:
-		return fail(g, PROF_CORRUPT, at,
-		            strcat(what, " with the id of another one (two "
-		                   "profiles in one?)"));
+		snprintf(what, sizeof(what), "%s with the id of another one "
+		         "(two profiles in one?)", row_name);
+		return fail(g, PROF_CORRUPT, at, what);
 	case ID_MAP_NOMEM:
 		break;
 	}

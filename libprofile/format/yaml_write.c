@@ -376,7 +376,7 @@ void yaml_field(struct yaml_flow *f, const char *name)
 		*p++ = ',';
 		*p++ = ' ';
 	}
-	memcpy(p, name, size);
+	memcpy(p, name, size); /* NOLINT(bugprone-not-null-terminated-*) */
 	p += size;
 	*p++ = ':';
 	*p++ = ' ';

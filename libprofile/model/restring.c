@@ -36,7 +36,7 @@ static void renew(struct restringing *g, uint32_t *id, enum string_role role)
 static void put_new(struct restringing *g, uint32_t *id, enum string_role role)
 {
 	if (*id)
-		*id = g->ids[role * g->n + *id] - 1;
+		*id = g->ids[role * g->n + *id] - 1; /* NOLINT: not NULL */
 }
 
 typedef void visit_string(struct restringing *g, uint32_t *id,

@@ -10,6 +10,7 @@
 
 #include "report/report.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -143,6 +144,7 @@ static bool write_node(struct callgrind *c, uint32_t id,
 	const struct frame *f = graph_frame(g, id);
 	struct edge_list out = graph_out(g, id);
 
+	assert(f);
 	if (last == NULL || last->object != f->object ||
 	    last->file != f->file || last->name != f->name) {
 		output_char(c->r->out, '\n');

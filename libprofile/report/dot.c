@@ -305,13 +305,13 @@ static struct measure_text range_text(const struct dot *d,
 	struct measure_text high = measure_label(n->high, d->g->o.bytes_unit,
 	                                         automatic);
 
-	low.text[sizeof(low.text) / 2 - 2] = '\0';
-	high.text[sizeof(high.text) / 2 - 2] = '\0';
-	if (n->low != n->high) {
-		strcat(low.text, "..");
-		strcat(low.text, high.text);
-	}
-	return low;
+	struct measure_text range = low;
+	const int half = (int)sizeof(low.text) / 2 - 2;
+
+	if (n->low != n->high)
+		snprintf(range.text, sizeof(range.text), "%.*s..%.*s", half,
+		         low.text, half, high.text);
+	return range;
 }
 
 /* A box at the node or nodelet called source, and the line to it. */

@@ -8,6 +8,7 @@
 #include "report/report.h"
 
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 struct tag {
@@ -167,11 +168,8 @@ static struct measure_text tag_cell(const struct reporting *r, int64_t value)
 	struct measure_text v = report_value(r, value), cell;
 	struct measure_text share = measure_percentage(value, r->total);
 
-	v.text[sizeof(v.text) - 16] = '\0';
-	memcpy(cell.text, v.text, strlen(v.text) + 1);
-	strcat(cell.text, " (");
-	strcat(cell.text, share.text);
-	strcat(cell.text, "):");
+	snprintf(cell.text, sizeof(cell.text), "%.*s (%.11s):",
+	         (int)sizeof(v.text) - 16, v.text, share.text);
 	return cell;
 }
 

@@ -83,7 +83,7 @@ static bool read_headers(struct module *m, const uint8_t *image,
                          uint64_t bias, uint64_t pc)
 {
 	const ElfW(Ehdr) *header = (const void *)image;
-	const ElfW(Phdr) *p = (const void *)(image + sizeof(*header));
+	const ElfW(Phdr) *p;
 	size_t i;
 
 	if (memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 ||

@@ -32,8 +32,8 @@
 #include <unistd.h>
 
 #define REGS_OF_CALLER(regs)                                                  \
-	struct cfi_regs regs;                                                 \
-	MACHINE_REGS_OF_CALLER(&regs)
+	struct cfi_regs regs;                                                \
+	MACHINE_REGS_OF_CALLER(&(regs))
 
 /* A vfork()ed child has our memory and its own descriptors. */
 static bool is_watched(void)

@@ -41,7 +41,8 @@ void counts_keep_in(struct count_table *table)
 	size_t i;
 
 	for (i = 0; i < COUNTS_BUILTINS; i++)
-		strcpy(table->names[i], builtin_names[i]);
+		memcpy(table->names[i], builtin_names[i],
+		       sizeof(builtin_names[i]));
 	atomic_store(&table->n_profiles, COUNTS_BUILTINS);
 	count_table = table;
 }
@@ -233,7 +234,7 @@ enum prof_status prof_new(struct prof_collection **out, const char *name,
 		status = error_set(err, PROF_LIMIT, "more than %d profiles",
 		                   COUNTS_PROFILES);
 	} else {
-		strcpy(count_table->names[n], name);
+		memcpy(count_table->names[n], name, strlen(name) + 1);
 		atomic_store(&count_table->n_profiles, n + 1);
 		*out = at(n);
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "symbolize/naming.h"
 
+#include <stdio.h>
 #include <string.h>
 
 void naming_init(struct naming *n, struct profile_editor *e,
@@ -66,10 +67,10 @@ static uint32_t symbol_name(struct naming *n, const struct symbol *s)
 	struct prof_str name = s->name;
 
 	if (s->is_plt && name.len + 4 < sizeof(stub)) {
-		memcpy(stub, name.ptr, name.len);
-		memcpy(stub + name.len, "@plt", 4);
+		snprintf(stub, sizeof(stub), "%.*s@plt", (int)name.len,
+		         name.ptr);
 		return profile_editor_string(
-			n->editor, (struct prof_str){ stub, name.len + 4 });
+			n->editor, (struct prof_str){ stub, strlen(stub) });
 	}
 	if (name.ptr != n->last_symbol.ptr || name.len != n->last_symbol.len) {
 		n->last_symbol = name;

@@ -158,7 +158,8 @@ bool symbol_address(const struct elf *elf, const char *name, uint64_t *address)
 		struct raw_symbol raw = table_row(&t, i);
 		struct prof_str found = table_string(&t, raw.name);
 
-		if (raw.section != SHN_UNDEF_ && found.len == strlen(name) &&
+		if (raw.section != SHN_UNDEF_ && found.ptr &&
+		    found.len == strlen(name) &&
 		    memcmp(found.ptr, name, found.len) == 0) {
 			*address = raw.value;
 			return true;

@@ -43,7 +43,7 @@ static enum prof_status keep_matching(struct prof_profile *p,
 	}
 	if (status == PROF_OK && !stacks_find_any(p, marks, found))
 		status = error_nomem(err);
-	if (status == PROF_OK) {
+	if (status == PROF_OK && found) {
 		for (size_t i = 0; i < n_stacks; i++)
 			found[i] ^= inverted;
 		edit_keep_by_stack(p, found);

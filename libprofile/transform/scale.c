@@ -10,6 +10,7 @@
 #include "transform/list.h"
 #include "transform/transform.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -39,6 +40,7 @@ static bool scale_all(const struct prof_profile *p, const double *factors,
 {
 	const size_t width = p->sample_types.n;
 
+	assert(width > 0 || p->values.n == 0);
 	for (size_t i = 0; i < p->values.n; i++)
 		if (!scale_value(p->values.data[i], factors[i % width],
 		                 &out[i]))

@@ -50,9 +50,9 @@ static enum prof_status add_regex(struct tag_filter *f, struct prof_str word)
 	} else {
 		memcpy(pattern, word.ptr, word.len);
 		status = regex_new(&re, pattern, f->err);
+		if (status == PROF_OK)
+			vec_put(&f->regexes, re);
 	}
-	if (status == PROF_OK)
-		vec_put(&f->regexes, re);
 	mem_free(f->a, pattern, word.len + 1);
 	return status;
 }
@@ -231,8 +231,10 @@ static void match_sets(struct tag_filter *f, unsigned char *found)
 	const uint32_t n = byte_table_n(&f->p->label_sets);
 	unsigned char *matched = mem_zeroed(f->a, f->regexes.n + 1, 1);
 
-	if (!matched)
+	if (!matched) {
 		fail(f);
+		return;
+	}
 	for (uint32_t set = 0; set < n && f->status == PROF_OK; set++)
 		found[set] = matches_set(f, set, matched);
 	mem_free(f->a, matched, f->regexes.n + 1);
