@@ -149,7 +149,7 @@ static enum prof_status min_value(struct prof_profile *p, const char *arg,
 	char *end;
 	const double least = strtod(arg, &end);
 
-	if (end == arg || !(least >= 0) || 
+	if (end == arg || !(least >= 0) ||
 	    strcmp(end, *end == '%' ? "%" : "") != 0)
 		return error_set(err, PROF_INVALID, "'%.60s' is neither a "
 		                 "value nor a percentage", arg);
