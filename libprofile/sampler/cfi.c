@@ -201,6 +201,7 @@ struct machine {
 	const struct cie *cie;
 	const uint8_t *base;
 	uint64_t pc; /* of the instruction the row so far is for */
+	uint64_t next; /* where that row ends */
 };
 
 static void set_rule(struct machine *m, uint64_t reg, enum cfi_kind kind,
@@ -365,8 +366,10 @@ static bool run(struct machine *m, struct bytes b, uint64_t pc)
 			else
 				extended(m, &b, op);
 		}
-		if (next > pc)
+		if (next > pc) {
+			m->next = next;
 			return true;
+		}
 		m->pc = next;
 	}
 	return !b.is_bad;
@@ -414,7 +417,11 @@ bool cfi_find(struct cfi *out, uint64_t pc, const uint8_t *eh_frame_hdr)
 	if (!run(&m, cie.program, UINT64_MAX))
 		return false;
 	initial = out->row;
-	return run(&m, b, pc);
+	m.next = begin + size;
+	if (!run(&m, b, pc))
+		return false;
+	out->row_limit = m.next;
+	return true;
 }
 
 /* ---- Expressions ---- */
@@ -574,10 +581,10 @@ static bool find_cfa(uint64_t *cfa, const struct cfi *c,
 	return true;
 }
 
-/* Register i of the caller; false: unknown. */
+/* Register i of the caller; false: unknown. The frame is [frame, cfa). */
 static bool find_register(uint64_t *out, const struct cfi *c, unsigned i,
-                          const struct cfi_regs *regs, uint64_t cfa,
-                          struct memory_range *stack)
+                          const struct cfi_regs *regs, uint64_t frame,
+                          uint64_t cfa, struct memory_range *stack)
 {
 	const int32_t value = c->row.values[i];
 	const uint64_t at = cfa + (uint64_t)(int64_t)value;
@@ -591,8 +598,12 @@ static bool find_register(uint64_t *out, const struct cfi *c, unsigned i,
 		*out = at;
 		return true;
 	case CFI_EXPR:
-		return evaluate(&v, cfi_expr_at(c, value), regs, stack, &cfa) &&
-		       memory_load(stack, v, out);
+		if (!evaluate(&v, cfi_expr_at(c, value), regs, stack, &cfa))
+			return false;
+		/* Not in the frame: restored already (machine_x86_64.h). */
+		if (!c->is_signal_frame && (v >= cfa || v < frame))
+			break;
+		return memory_load(stack, v, out);
 	case CFI_VAL_EXPR:
 		return evaluate(out, cfi_expr_at(c, value), regs, stack, &cfa);
 	case CFI_UNDEFINED:
@@ -623,7 +634,8 @@ bool cfi_step(struct cfi_regs *regs, uint64_t *cfa, const struct cfi *c,
 	for (i = 0; i < CFI_N_REGS; i++) {
 		if (i == stack_reg && c->row.kinds[i] == CFI_SAME)
 			continue;
-		if (find_register(&caller.values[i], c, i, regs, *cfa, stack))
+		if (find_register(&caller.values[i], c, i, regs,
+		                  regs->values[stack_reg], *cfa, stack))
 			caller.known |= UINT32_C(1) << i;
 	}
 	*regs = caller;

@@ -42,6 +42,7 @@ struct cfi_row {
 struct cfi {
 	const uint8_t *base;
 	struct cfi_row row;
+	uint64_t row_limit; /* the first address that it is not for */
 	uint8_t return_reg;
 	bool is_signal_frame;
 };

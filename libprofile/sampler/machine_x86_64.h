@@ -6,12 +6,13 @@
  * x86-64. Registers by DWARF number: rax rdx rcx rbx rsi rdi rbp rsp r8..r15
  * and 16, the return address, for rip.
  *
- * A rule in 31 bits: of 2,946,836 rows in 300 of Debian's shared libraries
+ * A rule in 30 bits: of 2,946,836 rows in 300 of Debian's shared libraries
  * 99.87 % say no more than where the CFA is (rsp or rbp plus an offset, or a
- * word near rbp) and where rbp was saved. The return address is at CFA-8.
+ * word near rbp) and where rbp was saved; a word near rsp is OpenSSL's way.
+ * The return address is at CFA-8.
  *
- *	bits 0-2  kind    bits 3-16  CFA offset / 8, signed
- *	bits 17-18  rbp kind    bits 19-28  rbp offset / 8, signed
+ *	bits 0-3  kind    bits 4-17  CFA offset / 8, signed
+ *	bits 18-19  rbp kind    bits 20-29  rbp offset / 8, signed
  */
 
 #include "sampler/cfi.h"
@@ -37,6 +38,7 @@ enum machine_kind {
 	MACHINE_CFA_SP,
 	MACHINE_CFA_BP,
 	MACHINE_CFA_AT_BP, /* the word at rbp + offset */
+	MACHINE_CFA_AT_SP, /* the word at rsp + offset, and 8 more */
 	MACHINE_PLT,       /* rsp + 8, and 8 more late in a PLT entry */
 	MACHINE_SIGNAL     /* rsp is the ucontext the kernel left */
 };
@@ -105,35 +107,43 @@ static inline bool machine_fits(int64_t value, unsigned bits)
 static inline uint32_t machine_word(enum machine_kind kind, int64_t cfa,
                                     enum machine_bp bp, int64_t bp_offset)
 {
-	return (uint32_t)kind | ((uint32_t)(cfa / 8) & 0x3fff) << 3 |
-	       (uint32_t)bp << 17 | ((uint32_t)(bp_offset / 8) & 0x3ff) << 19;
+	return (uint32_t)kind | ((uint32_t)(cfa / 8) & 0x3fff) << 4 |
+	       (uint32_t)bp << 18 | ((uint32_t)(bp_offset / 8) & 0x3ff) << 20;
+}
+
+static inline enum machine_kind machine_kind_of(uint32_t rule)
+{
+	return (enum machine_kind)(rule & 15);
 }
 
 static inline int64_t machine_cfa_offset(uint32_t rule)
 {
-	return (int64_t)((int32_t)(rule << 15) >> 18) * 8;
+	return (int64_t)((int32_t)(rule << 14) >> 18) * 8;
 }
 
 static inline int64_t machine_bp_offset(uint32_t rule)
 {
-	return (int64_t)((int32_t)(rule << 3) >> 22) * 8;
+	return (int64_t)((int32_t)(rule << 2) >> 22) * 8;
 }
 
 static inline enum machine_bp machine_bp_kind(uint32_t rule)
 {
-	return (enum machine_bp)(rule >> 17 & 3);
+	return (enum machine_bp)(rule >> 18 & 3);
 }
 
-/* {breg rbp o; deref}: the offset; or false. */
-static inline bool machine_is_at_bp(struct cfi_expr e, uint8_t last,
-                                    int64_t *offset)
+/* {breg o} of a register and what follows, `tail`: the offset; or false. */
+static inline bool machine_is_at(struct cfi_expr e, uint8_t reg,
+                                 const char *tail, int64_t *offset)
 {
+	const size_t size = strlen(tail);
 	uint64_t v;
 
-	if (e.end - e.ptr < 2 || *e.ptr++ != 0x70 + MACHINE_BP)
+	if (e.end - e.ptr < 2 || *e.ptr++ != 0x70 + reg)
 		return false;
 	v = *e.ptr & 0x7f;
 	if (*e.ptr++ & 0x80) {
+		if (e.ptr == e.end)
+			return false;
 		v |= (uint64_t)(*e.ptr & 0x7f) << 7;
 		if (*e.ptr++ & 0x80)
 			return false;
@@ -141,8 +151,8 @@ static inline bool machine_is_at_bp(struct cfi_expr e, uint8_t last,
 	} else {
 		*offset = (int64_t)(v << 57) >> 57;
 	}
-	return last == 0 ? e.ptr == e.end
-	                 : e.end - e.ptr == 1 && *e.ptr == last;
+	return (size_t)(e.end - e.ptr) == size &&
+	       memcmp(e.ptr, tail, size) == 0;
 }
 
 /* What binutils writes for .plt: rsp + 8 + ((rip & 15) >= n ? 8 : 0). */
@@ -185,8 +195,8 @@ static inline bool machine_pack_bp(const struct cfi *c, enum machine_bp *kind,
 		return machine_fits(*offset, 10);
 	case CFI_EXPR:
 		*kind = BP_AT_BP;
-		return machine_is_at_bp(cfi_expr_at(c, (int32_t)*offset), 0,
-		                        offset) &&
+		return machine_is_at(cfi_expr_at(c, (int32_t)*offset),
+		                     MACHINE_BP, "", offset) &&
 		       machine_fits(*offset, 10);
 	default:
 		return false;
@@ -201,6 +211,7 @@ static inline uint32_t machine_pack(const struct cfi *c)
 	enum machine_kind kind;
 	enum machine_bp bp;
 	int64_t cfa = row->cfa_value, bp_offset;
+	struct cfi_expr e;
 
 	if (machine_is_signal(c))
 		return MACHINE_SIGNAL;
@@ -211,18 +222,23 @@ static inline uint32_t machine_pack(const struct cfi *c)
 	    row->kinds[MACHINE_SP] != CFI_SAME ||
 	    !machine_pack_bp(c, &bp, &bp_offset))
 		return MACHINE_SLOW;
-	if (!row->cfa_is_expr && row->cfa_reg == MACHINE_SP)
-		kind = MACHINE_CFA_SP;
-	else if (!row->cfa_is_expr && row->cfa_reg == MACHINE_BP)
-		kind = MACHINE_CFA_BP;
-	else if (!row->cfa_is_expr)
-		return MACHINE_SLOW;
-	else if (machine_is_at_bp(cfi_expr_at(c, row->cfa_value), 0x06, &cfa))
-		kind = MACHINE_CFA_AT_BP;
-	else if (machine_is_plt(cfi_expr_at(c, row->cfa_value), &cfa))
-		return machine_word(MACHINE_PLT, cfa * 8, bp, bp_offset);
-	else
-		return MACHINE_SLOW;
+	if (!row->cfa_is_expr) {
+		if (row->cfa_reg != MACHINE_SP && row->cfa_reg != MACHINE_BP)
+			return MACHINE_SLOW;
+		kind = row->cfa_reg == MACHINE_SP ? MACHINE_CFA_SP
+		                                  : MACHINE_CFA_BP;
+	} else {
+		e = cfi_expr_at(c, row->cfa_value);
+		if (machine_is_at(e, MACHINE_BP, "\x06", &cfa))
+			kind = MACHINE_CFA_AT_BP;
+		else if (machine_is_at(e, MACHINE_SP, "\x06\x23\x08", &cfa))
+			kind = MACHINE_CFA_AT_SP;
+		else if (machine_is_plt(e, &cfa))
+			return machine_word(MACHINE_PLT, cfa * 8, bp,
+			                    bp_offset);
+		else
+			return MACHINE_SLOW;
+	}
 	return machine_fits(cfa, 14) ? machine_word(kind, cfa, bp, bp_offset)
 	                             : (uint32_t)MACHINE_SLOW;
 }
@@ -250,7 +266,7 @@ static inline bool machine_find_cfa(uint64_t *cfa, uint32_t rule,
 {
 	const uint64_t offset = (uint64_t)machine_cfa_offset(rule);
 
-	switch ((enum machine_kind)(rule & 7)) {
+	switch (machine_kind_of(rule)) {
 	case MACHINE_CFA_SP:
 		*cfa = f->sp + offset;
 		return true;
@@ -260,6 +276,11 @@ static inline bool machine_find_cfa(uint64_t *cfa, uint32_t rule,
 	case MACHINE_CFA_AT_BP:
 		return f->bp_is_known &&
 		       memory_load(stack, f->bp + offset, cfa);
+	case MACHINE_CFA_AT_SP:
+		if (!memory_load(stack, f->sp + offset, cfa))
+			return false;
+		*cfa += 8;
+		return true;
 	case MACHINE_PLT:
 		*cfa = f->sp + 8 + ((f->pc & 15) >= offset / 8 ? 8 : 0);
 		return true;
@@ -273,8 +294,9 @@ static inline bool machine_find_cfa(uint64_t *cfa, uint32_t rule,
  * have to be read, or the frame does not lie above the last one: a rule that
  * does not fit.
  *
- * A saved rbp that is not in the stack makes rbp unknown and no more: gcc's
- * epilogues of realigned frames have such a moment.
+ * A saved rbp that cannot be read makes rbp unknown and no more. One that
+ * would lie outside of the frame has been restored already: gcc's epilogues
+ * of realigned frames do not tell so for their last two instructions.
  */
 static inline bool machine_step(struct machine_frame *f, uint32_t rule,
                                 struct memory_range *stack)
@@ -284,13 +306,13 @@ static inline bool machine_step(struct machine_frame *f, uint32_t rule,
 	if (!machine_find_cfa(&cfa, rule, f, stack) || cfa <= f->sp ||
 	    !memory_load(stack, cfa - 8, &f->pc))
 		return false;
-	if (machine_bp_kind(rule) != BP_SAME) {
-		at = machine_bp_kind(rule) == BP_AT_CFA ? cfa : f->bp;
-		at += (uint64_t)machine_bp_offset(rule);
-		f->bp_is_known =
-			(machine_bp_kind(rule) == BP_AT_CFA ||
-			 f->bp_is_known) &&
-			memory_load(stack, at, &f->bp);
+	if (machine_bp_kind(rule) == BP_AT_CFA) {
+		at = cfa + (uint64_t)machine_bp_offset(rule);
+		f->bp_is_known = memory_load(stack, at, &f->bp);
+	} else if (machine_bp_kind(rule) == BP_AT_BP && f->bp_is_known) {
+		at = f->bp + (uint64_t)machine_bp_offset(rule);
+		if (at >= f->sp && at < cfa)
+			f->bp_is_known = memory_load(stack, at, &f->bp);
 	}
 	f->sp = cfa;
 	f->is_exact = false;

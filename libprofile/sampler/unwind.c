@@ -104,8 +104,8 @@ size_t unwind_in(uint64_t *pcs, size_t max, const struct cfi_regs *regs,
 		}
 		pcs[n++] = f.pc + f.is_exact;
 		rule = rule_of(f.pc - !f.is_exact);
-		switch (rule & 7) {
-		case 0:
+		switch (machine_kind_of(rule)) {
+		default: /* none */
 			if (!step_without_rule(&f, &stack))
 				return n;
 			break;
@@ -119,7 +119,11 @@ size_t unwind_in(uint64_t *pcs, size_t max, const struct cfi_regs *regs,
 			if (!machine_leave_signal(&f, &stack))
 				return n;
 			break;
-		default:
+		case MACHINE_CFA_SP:
+		case MACHINE_CFA_BP:
+		case MACHINE_CFA_AT_BP:
+		case MACHINE_CFA_AT_SP:
+		case MACHINE_PLT:
 			if (!machine_step(&f, rule, &stack))
 				return n;
 		}
@@ -152,6 +156,20 @@ static bool step_slowly_without_rule(struct cfi_regs *regs,
 	regs->known = UINT32_C(1) << MACHINE_PC | UINT32_C(1) << MACHINE_SP |
 	              UINT32_C(1) << MACHINE_BP;
 	return true;
+}
+
+/*
+ * Whether the caller's frame lies above, in the stack. At the same place is
+ * enough for what was interrupted: it may have its return address in a
+ * register, and there is only one of it.
+ */
+static bool is_above(const struct cfi_regs *caller, uint64_t sp,
+                     const struct memory_range *stack, bool is_leaf)
+{
+	const uint64_t at = caller->values[MACHINE_SP];
+
+	return (caller->known >> MACHINE_SP & 1) && at <= stack->hi &&
+	       (at > sp || (is_leaf && at == sp));
 }
 
 size_t unwind_slowly(uint64_t *pcs, size_t max,
@@ -187,11 +205,12 @@ size_t unwind_slowly(uint64_t *pcs, size_t max,
 		}
 		if (!cfi_step(&regs, &cfa, &c, MACHINE_SP, &stack))
 			return n;
-		is_exact = c.is_signal_frame;
-		if (is_exact && !stack.copied_to)
+		if (c.is_signal_frame && !stack.copied_to)
 			stack = memory_of_stack(regs.values[MACHINE_SP]);
-		else if (!is_exact && (cfa <= sp || cfa > stack.hi))
+		else if (!c.is_signal_frame &&
+		         !is_above(&regs, sp, &stack, is_exact))
 			return n;
+		is_exact = c.is_signal_frame;
 	}
 	if ((regs.known >> MACHINE_PC & 1) && regs.values[MACHINE_PC] == 0)
 		*end = UNWIND_COMPLETE;
