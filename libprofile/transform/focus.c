@@ -12,15 +12,6 @@
 #include "model/edit.h"
 #include "model/search.h"
 
-/* marks[locations.n]: the locations that match. */
-static void mark_locations(struct names *names, unsigned char *marks)
-{
-	const size_t n = names->p->locations.n - 1;
-
-	for (uint32_t id = 1; id < n; id++)
-		marks[id] = names_match_location(names, id);
-}
-
 /* Keeps samples with a match, or those without where `inverted` is 1. */
 static enum prof_status keep_matching(struct prof_profile *p,
                                       const char *regex,
@@ -35,12 +26,11 @@ static enum prof_status keep_matching(struct prof_profile *p,
 	struct names names;
 	enum prof_status status = names_init(&names, p, regex, err);
 
-	if (status == PROF_OK && (!marks || !found))
+	if (status == PROF_OK &&
+	    (!marks || !found || !names_mark_locations(&names, marks)))
 		status = error_nomem(err);
-	if (status == PROF_OK) {
-		mark_locations(&names, marks);
+	if (status == PROF_OK)
 		status = names_status(&names, err);
-	}
 	if (status == PROF_OK && !stacks_find_any(p, marks, found))
 		status = error_nomem(err);
 	if (status == PROF_OK && found) {

@@ -58,16 +58,43 @@ bool names_match_mapping(struct names *n, const struct row_location *l)
 		names_match_string(n, n->p->mappings.data[l->mapping].file);
 }
 
-bool names_match_location(struct names *n, uint32_t id)
+/* functions[functions.n]: those that match. */
+static void mark_functions(struct names *n, unsigned char *functions)
 {
-	const struct row_location *l = &n->p->locations.data[id];
-	const struct prof_line *line =
-		n->p->lines.data + location_first_line(l);
+	for (uint32_t id = 1; id < n->p->functions.n; id++)
+		functions[id] = names_match_line(
+			n, &(struct prof_line){ .function = id });
+}
 
-	for (uint32_t left = location_n_lines(l); left > 0; left--, line++)
-		if (names_match_line(n, line))
-			return true;
-	return names_match_mapping(n, l);
+static unsigned char any_function(const unsigned char *functions,
+                                  const struct prof_line *lines, uint32_t n)
+{
+	unsigned char any = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		any |= functions[lines[i].function];
+	return any;
+}
+
+bool names_mark_locations(struct names *n, unsigned char *marks)
+{
+	const struct prof_profile *p = n->p;
+	const size_t size = p->functions.n;
+	unsigned char *functions = mem_zeroed(&n->a, size, 1);
+
+	if (!functions)
+		return false;
+	mark_functions(n, functions);
+	for (uint32_t id = 1; id + 1 < p->locations.n; id++) {
+		const struct row_location *l = &p->locations.data[id];
+
+		marks[id] = any_function(functions, p->lines.data +
+		                         location_first_line(l),
+		                         location_n_lines(l)) ||
+			names_match_mapping(n, l);
+	}
+	mem_free(&n->a, functions, size);
+	return true;
 }
 
 /* ---- Names as they are pruned by ---- */

@@ -37,8 +37,11 @@ bool names_match_line(struct names *n, const struct prof_line *line);
 /* The file of the mapping; false where there is no mapping. */
 bool names_match_mapping(struct names *n, const struct row_location *l);
 
-/* Any line, or the mapping. */
-bool names_match_location(struct names *n, uint32_t id);
+/*
+ * marks[locations.n]: 1 for each location of which a line or the mapping
+ * matches, else 0. False: out of memory.
+ */
+bool names_mark_locations(struct names *n, unsigned char *marks);
 
 /* ---- Names as they are pruned by ---- */
 
