@@ -67,9 +67,9 @@ prof_merger_new(const struct prof_merge_options *options);
 
 /*
  * Adds p, with values and duration times weight (1: as it is; -1: taken
- * away). p is only read. PROF_NOMEM, PROF_LIMIT, PROF_OVERFLOW (a sum left 64
- * bits on the way): the merger cannot be used further. PROF_MISMATCH (another
- * period type): nothing was added, and the merger can go on.
+ * away). p is only read. PROF_NOMEM, PROF_LIMIT, PROF_OVERFLOW (a value times
+ * the weight leaves 64 bits): the merger cannot be used further. PROF_MISMATCH
+ * (another period type): nothing was added, and the merger can go on.
  */
 PROF_API enum prof_status prof_merger_add(struct prof_merger *m,
                                           const struct prof_profile *p,
@@ -78,9 +78,14 @@ PROF_API enum prof_status prof_merger_add(struct prof_merger *m,
 
 /*
  * The sum of all that was added, which the caller frees; the merger is freed
- * in every case. PROF_NOMEM, PROF_LIMIT; PROF_OVERFLOW (a value in its finest
- * unit leaves 64 bits); PROF_MISMATCH where no sample type is common to all;
+ * in every case. PROF_NOMEM, PROF_LIMIT; PROF_OVERFLOW (a sum, in the finest
+ * unit, leaves 64 bits); PROF_MISMATCH where no sample type is common to all;
  * PROF_INVALID where nothing was added.
+ *
+ * A sum may leave 64 bits on the way and come back: whether it overflows is
+ * the same for any order of the inputs, and for any way to spread them over
+ * mergers that are joined. A merge of merges is different only where a part's
+ * own sum leaves 64 bits, because a profile cannot hold it.
  */
 PROF_API enum prof_status prof_merger_finish(struct prof_profile **out,
                                              struct prof_merger *m,

@@ -71,6 +71,7 @@ void prof_merger_free(struct prof_merger *m)
 		return;
 	a = m->a;
 	release_indexes(m);
+	merge_carries_release(&m->carries, &a);
 	vec_release(&m->columns, &a);
 	vec_release(&m->classes, &a);
 	vec_release(&m->merge_mappings, &a);
@@ -78,14 +79,26 @@ void prof_merger_free(struct prof_merger *m)
 	mem_free(&a, m, sizeof(*m));
 }
 
-/* ---- Header ---- */
+/* ---- Failures ---- */
 
-static bool fail_nomem(struct prof_merger *m)
+bool merge_fail_nomem(struct prof_merger *m)
 {
 	m->has_failed = true;
-	m->status = error_nomem(m->err);
+	if (m->status == PROF_OK)
+		m->status = error_nomem(m->err);
 	return false;
 }
+
+bool merge_fail_to_grow(struct prof_merger *m, size_t size, const char *what)
+{
+	if (size < UINT32_MAX / 2)
+		return merge_fail_nomem(m);
+	m->has_failed = true;
+	m->status = error_set(m->err, PROF_LIMIT, "more than 4 GiB of %s", what);
+	return false;
+}
+
+/* ---- Header ---- */
 
 static void keep_longest(int64_t *longest, int64_t period, bool is_first)
 {
@@ -157,10 +170,16 @@ static bool merge_comments(struct prof_merger *m)
 
 	if (n && (!vec_reserve(&m->sum->comments, n, &m->a) ||
 	          !hash_index_reserve(&m->comments, n, &m->a)))
-		return fail_nomem(m);
+		return merge_fail_nomem(m);
 	for (size_t i = 0; i < n; i++)
 		merge_comment(m, m->string_map.data[m->in->comments.data[i]]);
 	return true;
+}
+
+static enum prof_status duration_overflows(struct prof_error *err)
+{
+	return error_set(err, PROF_OVERFLOW, "the sum of the durations leaves "
+	                 "the range of 64 bits");
 }
 
 static bool merge_times(struct prof_merger *m)
@@ -171,13 +190,19 @@ static bool merge_times(struct prof_merger *m)
 
 	if (in->time_ns && (!sum->time_ns || in->time_ns < sum->time_ns))
 		sum->time_ns = in->time_ns;
-	if (!__builtin_mul_overflow(in->duration_ns, m->weight, &duration) &&
-	    !__builtin_add_overflow(sum->duration_ns, duration,
-	                            &sum->duration_ns))
+	if (m->joined) {
+		duration = m->joined->duration;
+		m->duration_turns += m->joined->duration_turns;
+	}
+	if (m->joined ||
+	    !__builtin_mul_overflow(in->duration_ns, m->weight, &duration)) {
+		if (__builtin_add_overflow(m->duration, duration,
+		                           &m->duration))
+			m->duration_turns += duration < 0 ? -1 : 1;
 		return true;
+	}
 	m->has_failed = true;
-	m->status = error_set(m->err, PROF_OVERFLOW, "the sum of the durations "
-	                      "leaves the range of 64 bits");
+	m->status = duration_overflows(m->err);
 	return false;
 }
 
@@ -312,15 +337,16 @@ static enum prof_status finish_period(struct prof_merger *m,
 	for (uint32_t rank = 0; rank < MEASURE_MAX_UNITS; rank++) {
 		const struct merge_type from = {
 			.unit = { p->type.unit.kind, rank } };
-		int64_t period = p->longest[rank];
+		merge_wide period = p->longest[rank];
 
 		if (!(p->has_longest & UINT32_C(1) << rank))
 			continue;
-		if (!merge_convert(&period, &from, &p->type))
+		if (!merge_convert(&period, &from, &p->type) ||
+		    period != (int64_t)period)
 			return error_set(err, PROF_OVERFLOW, "the period in "
 			                 "its finest unit leaves the range of "
 			                 "64 bits");
-		keep_longest(&m->sum->period, period, is_first);
+		keep_longest(&m->sum->period, (int64_t)period, is_first);
 		is_first = false;
 	}
 	return PROF_OK;
@@ -376,12 +402,27 @@ static enum prof_status finish_sum(struct prof_merger *m,
 	return status;
 }
 
+/* What was kept beyond 64 bits must be within them now. */
+static enum prof_status finish_wide(struct prof_merger *m,
+                                    struct prof_error *err)
+{
+	m->sum->duration_ns = m->duration;
+	if (m->duration_turns)
+		return duration_overflows(err);
+	if (merge_carries_any(&m->carries))
+		return error_set(err, PROF_OVERFLOW, "the sum of a sample's "
+		                 "values leaves the range of 64 bits");
+	return PROF_OK;
+}
+
 enum prof_status prof_merger_finish(struct prof_profile **out,
                                     struct prof_merger *m,
                                     struct prof_error *err)
 {
 	enum prof_status status = finish_sum(m, err);
 
+	if (status == PROF_OK)
+		status = finish_wide(m, err);
 	if (status == PROF_OK) {
 		drop_zero_samples(m->sum);
 		if (m->sum->comments.n)
@@ -404,8 +445,10 @@ enum prof_status prof_merger_join(struct prof_merger *m,
 {
 	enum prof_status status = finish_sum(other, err);
 
+	m->joined = other;
 	if (status == PROF_OK)
 		status = prof_merger_add(m, other->sum, 1, err);
+	m->joined = NULL;
 	prof_merger_free(other);
 	return status;
 }

@@ -21,13 +21,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool fail_nomem(struct prof_merger *m)
-{
-	m->has_failed = true;
-	m->status = error_nomem(m->err);
-	return false;
-}
-
 /* ---- What is one ---- */
 
 /* A name without its final "s". */
@@ -95,15 +88,18 @@ void merge_type_unify(const struct prof_profile *p, struct merge_type *known,
 	known->unit = more->unit;
 }
 
-bool merge_convert(int64_t *value, const struct merge_type *from,
+bool merge_convert(merge_wide *value, const struct merge_type *from,
                    const struct merge_type *to)
 {
+	const merge_wide limit = (merge_wide)1 << 100;
 	int64_t ratio = 1;
 
-	if (*value == 0 || from->unit.rank == to->unit.rank)
-		return true;
-	ratio = measure_ratio(from->unit, to->unit);
-	return ratio && !__builtin_mul_overflow(*value, ratio, value);
+	if (*value != 0 && from->unit.rank != to->unit.rank)
+		ratio = measure_ratio(from->unit, to->unit);
+	if (!ratio || *value >= limit / ratio || *value <= -limit / ratio)
+		return false;
+	*value *= ratio;
+	return true;
 }
 
 /* ---- Columns of an input ---- */
@@ -143,7 +139,7 @@ static bool find_class(struct prof_merger *m, uint32_t *found,
 	if (i < m->classes.n)
 		return true;
 	if (!vec_reserve(&m->classes, 1, &m->a))
-		return fail_nomem(m);
+		return merge_fail_nomem(m);
 	vec_put(&m->classes, (struct merge_class){ .type = *type,
 	                                           .occurrence = occurrence });
 	return true;
@@ -158,7 +154,7 @@ static bool add_column(struct prof_merger *m, const struct merge_column *c)
 
 	if (!vec_reserve(&m->columns, 1, &m->a) ||
 	    !vec_reserve(&sum->values, n, &m->a))
-		return fail_nomem(m);
+		return merge_fail_nomem(m);
 	for (size_t i = n; i-- > 0;) {
 		int64_t *row = sum->values.data + i * (width + 1);
 
@@ -209,7 +205,7 @@ bool merge_sample_types(struct prof_merger *m)
 
 	m->column_map.n = 0;
 	if (!vec_reserve(&m->column_map, n, &m->a))
-		return fail_nomem(m);
+		return merge_fail_nomem(m);
 	for (uint32_t i = 0; i < n; i++)
 		if (!merge_sample_type(m, i))
 			return false;
@@ -245,22 +241,57 @@ static uint32_t choose_classes(struct prof_merger *m, uint32_t *chosen)
 	return n;
 }
 
-/* Adds up the columns of a class in a row; false: they leave 64 bits. */
-static bool add_up(const struct prof_merger *m, const int64_t *row,
-                   uint32_t class, int64_t *sum)
+/* A value and what is beyond its 64 bits; low is what the row has. */
+static merge_wide wide_value(const struct prof_merger *m, uint32_t sample,
+                             uint32_t column, int64_t low)
+{
+	return (merge_wide)merge_carry_get(&m->carries, sample, column) *
+		((merge_wide)1 << 64) + low;
+}
+
+/* Adds up a class in row[columns.n]; false: some column is too large. */
+static bool add_up(const struct prof_merger *m, uint32_t sample,
+                   const int64_t *row, uint32_t class, merge_wide *sum)
 {
 	*sum = 0;
 	for (uint32_t i = 0; i < m->columns.n; i++) {
 		const struct merge_column *c = &m->columns.data[i];
-		int64_t value = row[i];
+		merge_wide value;
 
-		if (c->class == class &&
-		    (!merge_convert(&value, &c->type,
-		                    &m->classes.data[class].type) ||
-		     __builtin_add_overflow(*sum, value, sum)))
+		if (c->class != class)
+			continue;
+		value = wide_value(m, sample, i, row[i]);
+		if (!merge_convert(&value, &c->type,
+		                   &m->classes.data[class].type))
 			return false;
+		*sum += value;
 	}
 	return true;
+}
+
+/* The chosen classes of one row, which may go into the place of another. */
+static enum prof_status convert_row(const struct prof_merger *m,
+                                    uint32_t sample, const int64_t *row,
+                                    const uint32_t *chosen, uint32_t n,
+                                    struct merge_carries *carries,
+                                    struct prof_error *err)
+{
+	int64_t *const to = m->sum->values.data + (size_t)sample * n;
+
+	for (uint32_t k = 0; k < n; k++) {
+		merge_wide sum;
+		int64_t turns;
+
+		if (!add_up(m, sample, row, chosen[k], &sum))
+			return error_set(err, PROF_OVERFLOW, "the sum of a "
+			                 "sample's values leaves the range of "
+			                 "64 bits");
+		to[k] = (int64_t)(uint64_t)sum;
+		turns = (int64_t)((sum - to[k]) / ((merge_wide)1 << 64));
+		if (turns && !merge_carry_add(carries, sample, k, turns, &m->a))
+			return error_nomem(err);
+	}
+	return PROF_OK;
 }
 
 /* Rows of the chosen classes, in place: there are no more than columns. */
@@ -271,23 +302,20 @@ static enum prof_status convert_rows(struct prof_merger *m,
 	struct prof_profile *sum = m->sum;
 	const size_t width = m->columns.n;
 	int64_t *row = mem_zeroed(&m->a, width + 1, sizeof(*row));
-	bool ok = true;
+	struct merge_carries carries = { .index = { 0 } };
+	enum prof_status status = row ? PROF_OK : error_nomem(err);
 
-	if (!row)
-		return error_nomem(err);
-	for (size_t i = 0; i < sum->samples.n && ok; i++) {
+	for (uint32_t i = 0; i < sum->samples.n && status == PROF_OK; i++) {
 		if (width)
 			memcpy(row, sum->values.data + i * width,
 			       width * sizeof(*row));
-		for (uint32_t k = 0; k < n && ok; k++)
-			ok = add_up(m, row, chosen[k],
-			            &sum->values.data[i * n + k]);
+		status = convert_row(m, i, row, chosen, n, &carries, err);
 	}
 	sum->values.n = sum->samples.n * n;
+	merge_carries_release(&m->carries, &m->a);
+	m->carries = carries;
 	mem_free(&m->a, row, (width + 1) * sizeof(*row));
-	return ok ? PROF_OK :
-		error_set(err, PROF_OVERFLOW, "the sum of a sample's values "
-		          "leaves the range of 64 bits");
+	return status;
 }
 
 static void note_types(struct prof_merger *m, uint32_t n)

@@ -777,12 +777,115 @@ START_TEST(after_a_failure)
 	struct prof_error err = { 0 };
 
 	ck_assert_int_eq(prof_merger_add(m, large, 1, &err), PROF_OK);
-	ck_assert_int_eq(prof_merger_add(m, large, 1, &err), PROF_OVERFLOW);
+	ck_assert_int_eq(prof_merger_add(m, large, 2, &err), PROF_OVERFLOW);
 	ck_assert_int_eq(prof_merger_add(m, large, 1, &err), PROF_INVALID);
 	ck_assert_str_eq(err.message, "an earlier input made the merge fail");
 	ck_assert_int_eq(prof_merger_finish(&p, m, &err), PROF_INVALID);
 	ck_assert_ptr_null(p);
 	prof_profile_free(large);
+}
+END_TEST
+
+/* ---- Sums that leave 64 bits and come back ---- */
+
+#define MAX "9223372036854775807"
+#define MIN "-9223372036854775808"
+#define LARGE(duration, a, b) P "sample_types: [x/s, y/count]\n" \
+	"duration_nanos: " duration "\nlocations:\n- {lines: [{fn: f}]}\n" \
+	"samples:\n- {v: [" a ", " b "], at: [1]}\n"
+
+/* Whose sum is 4 s, or 4e9 ns, and 6. */
+static const char *const large[] = {
+	LARGE(MAX, "9000000000", MAX),
+	LARGE(MAX, "9000000000", MAX),
+	LARGE(MIN, "-9000000000", MIN),
+	LARGE(MIN, "-9000000000", MIN),
+	LARGE("9", "4", "8"),
+};
+
+/* In the order of the digits of `code`, over as many mergers as it says. */
+static struct prof_profile *merge_large(struct prof_profile *const *in,
+                                        unsigned code, unsigned n_mergers,
+                                        const struct prof_allocator *a)
+{
+	const struct prof_merge_options options = {
+		.size = sizeof(options), .allocator = a };
+	unsigned left[N_ELEMENTS(large)] = { 0, 1, 2, 3, 4 };
+	struct prof_merger *m[3] = { NULL, NULL, NULL };
+	struct prof_profile *p = NULL;
+	enum prof_status status = PROF_OK;
+
+	for (unsigned i = 0; i < n_mergers; i++)
+		m[i] = prof_merger_new(&options);
+	for (unsigned n = N_ELEMENTS(large); n > 0 && status == PROF_OK; n--) {
+		const unsigned i = code % n;
+		struct prof_merger *to = m[n % n_mergers];
+
+		code /= n;
+		status = to ? prof_merger_add(to, in[left[i]], 1, NULL) :
+			PROF_NOMEM;
+		left[i] = left[n - 1];
+	}
+	for (unsigned i = 1; i < n_mergers; i++) {
+		if (status == PROF_OK && m[i])
+			status = prof_merger_join(m[0], m[i], NULL);
+		else
+			prof_merger_free(m[i]);
+	}
+	if (status == PROF_OK)
+		status = prof_merger_finish(&p, m[0], NULL);
+	else
+		prof_merger_free(m[0]);
+	ck_assert_int_eq(status, p ? PROF_OK : a ? PROF_NOMEM : PROF_OK);
+	return p;
+}
+
+static void check_large(struct prof_profile *const *in, const char *expected)
+{
+	for (unsigned code = 0; code < 120; code++) {
+		for (unsigned n = 1; n <= 3; n++) {
+			struct prof_profile *p = merge_large(in, code, n,
+			                                     NULL);
+			struct bytes text = text_of(p, "yaml");
+
+			assert_same_text((char *)text.data, expected,
+			                 "large");
+			free(text.data);
+			prof_profile_free(p);
+		}
+	}
+}
+
+START_TEST(beyond_64_bits_and_back)
+{
+	struct prof_profile *in[N_ELEMENTS(large)];
+
+	for (size_t i = 0; i < N_ELEMENTS(in); i++)
+		in[i] = read_text(large[i]);
+	check_large(in, LARGE("7", "4", "6"));
+	/* The finest unit takes all of them further out. */
+	prof_profile_free(in[4]);
+	in[4] = read_text(P "sample_types: [x/ns, y/count]\n"
+	                  "duration_nanos: 9\nlocations:\n"
+	                  "- {lines: [{fn: f}]}\n"
+	                  "samples:\n- {v: [4000000000, 8], at: [1]}\n");
+	check_large(in, P "sample_types: [x/ns, y/count]\n"
+	            "duration_nanos: 7\nlocations:\n- {lines: [{fn: f}]}\n"
+	            "samples:\n- {v: [4000000000, 6], at: [1]}\n");
+	for (size_t n = 1, is_done = 0; !is_done; n++) {
+		struct failing_allocator f;
+		struct prof_profile *p;
+
+		failing_allocator_init(&f);
+		f.fail_at = n;
+		p = merge_large(in, 0, 2, &f.allocator);
+		is_done = p != NULL;
+		prof_profile_free(p);
+		ck_assert_uint_eq(f.n_bytes, 0);
+		ck_assert(!f.was_misused);
+	}
+	for (size_t i = 0; i < N_ELEMENTS(in); i++)
+		prof_profile_free(in[i]);
 }
 END_TEST
 
@@ -836,6 +939,7 @@ int main(void)
 	tcase_add_loop_test(tcase, one, 0, 50);
 	tcase_add_test(tcase, failing_once);
 	tcase_add_test(tcase, failing_for_good);
+	tcase_add_test(tcase, beyond_64_bits_and_back);
 	tcase_add_test(tcase, after_a_failure);
 	tcase_add_test(tcase, after_a_mismatch);
 	tcase_add_test(tcase, nothing_to_merge);
