@@ -11,6 +11,7 @@
 #include "file.h"
 #include "formats.h"
 #include "options.h"
+#include "profmerge_inputs.h"
 #include "progress.h"
 #include "symbols.h"
 #include "transforms.h"
@@ -27,18 +28,7 @@
 #include <unistd.h>
 
 #define MAX_THREADS 256
-
-enum input_role {
-	ROLE_SOURCE,
-	ROLE_BASE,       /* to take away */
-	ROLE_MARKED_BASE /* the same, with a label that says so */
-};
-
-struct input {
-	char *name;
-	int64_t weight;
-	enum input_role role;
-};
+#define TYPES_SIZE 1000 /* of what is said of the sample types of two inputs */
 
 /* The choices of --for, in this order. */
 enum purpose { FOR_ANY, FOR_GO_PGO };
@@ -55,16 +45,14 @@ struct profmerge {
 	bool normalizes;
 	unsigned purpose;        /* enum purpose */
 	uint32_t n_threads;
-	int64_t weight;          /* of the inputs that follow */
-	struct input *inputs;    /* sources first, where it normalizes */
-	size_t n_inputs, capacity;
-	size_t n_sources;
+	struct inputs inputs;    /* sources first, where it normalizes */
 
 	/* Shared by the threads, under the lock. */
 	pthread_mutex_t lock;
 	size_t next, end;        /* the input to take next; behind the last */
 	size_t n_done;
 	bool stops;              /* an input has failed that must not */
+	struct types_seen types_seen;
 	bool has_noted;          /* that types of samples were dropped */
 	int code;                /* to exit with */
 	struct progress progress;
@@ -79,6 +67,7 @@ struct worker {
 	struct teller teller;
 	struct prof_notes notes; /* of the teller, without the lock */
 	size_t n_added;
+	const char *period_from; /* the first input that has a type of it */
 };
 
 /* ---- The command line ---- */
@@ -89,40 +78,13 @@ static const char *const usage[] = {
 	NULL
 };
 
-static int add_input(const struct cli_tool *tool, struct profmerge *c,
-                     const char *name, size_t size, enum input_role role)
-{
-	const int64_t weight = role == ROLE_SOURCE ? c->weight : -1;
-
-	if (c->n_inputs == c->capacity) {
-		const size_t more = c->capacity + c->capacity / 2 + 16;
-		struct input *grown = realloc(c->inputs,
-		                              more * sizeof(*grown));
-
-		if (!grown) {
-			cli_error(tool, "out of memory");
-			return CLI_FAILED;
-		}
-		c->inputs = grown;
-		c->capacity = more;
-	}
-	c->inputs[c->n_inputs] = (struct input){ strndup(name, size), weight,
-	                                         role };
-	if (!c->inputs[c->n_inputs].name) {
-		cli_error(tool, "out of memory");
-		return CLI_FAILED;
-	}
-	c->n_inputs++;
-	c->n_sources += role == ROLE_SOURCE;
-	return CLI_CONTINUE;
-}
-
 static int take_operand(const struct cli_tool *tool, void *data,
                         const char *operand)
 {
 	struct profmerge *c = data;
 
-	return add_input(tool, c, operand, strlen(operand), ROLE_SOURCE);
+	return inputs_add(tool, &c->inputs, operand, strlen(operand),
+	                  ROLE_SOURCE);
 }
 
 static int take_weight(const struct cli_tool *tool, void *field,
@@ -133,7 +95,7 @@ static int take_weight(const struct cli_tool *tool, void *field,
 
 	(void)option;
 	errno = 0;
-	c->weight = strtoll(arg, &end, 10);
+	c->inputs.weight = strtoll(arg, &end, 10);
 	if (errno || end == arg || *end)
 		return cli_usage_error(tool, "--weight: '%s' is no whole "
 		                       "number", arg);
@@ -143,49 +105,21 @@ static int take_weight(const struct cli_tool *tool, void *field,
 static int take_base(const struct cli_tool *tool, void *field,
                      const struct cli_option *option, const char *arg)
 {
-	return add_input(tool, field, arg, strlen(arg),
-	                 strcmp(option->name, "base") ? ROLE_MARKED_BASE :
-	                 ROLE_BASE);
-}
+	struct profmerge *c = field;
 
-/* Names in a file, each ended by `delimiter`. */
-static int read_names(const struct cli_tool *tool, struct profmerge *c,
-                      const char *list, int delimiter)
-{
-	const bool is_stdin = !strcmp(list, "-");
-	FILE *f = is_stdin ? stdin : fopen(list, "r");
-	char *name = NULL;
-	size_t size = 0;
-	ssize_t n;
-	int code = CLI_CONTINUE;
-
-	if (!f) {
-		cli_error(tool, "%s: cannot open: %s", list, strerror(errno));
-		return CLI_FAILED;
-	}
-	while (code == CLI_CONTINUE &&
-	       (n = getdelim(&name, &size, delimiter, f)) > 0) {
-		if (name[n - 1] == delimiter)
-			n--;
-		if (n > 0)
-			code = add_input(tool, c, name, (size_t)n,
-			                 ROLE_SOURCE);
-	}
-	if (ferror(f)) {
-		cli_error(tool, "%s: cannot read: %s", list, strerror(errno));
-		code = CLI_FAILED;
-	}
-	free(name);
-	if (!is_stdin)
-		fclose(f);
-	return code;
+	return inputs_add(tool, &c->inputs, arg, strlen(arg),
+	                  strcmp(option->name, "base") ? ROLE_MARKED_BASE :
+	                  ROLE_BASE);
 }
 
 static int take_files_from(const struct cli_tool *tool, void *field,
                            const struct cli_option *option, const char *arg)
 {
-	return read_names(tool, field, arg,
-	                  strcmp(option->name, "files0-from") ? '\n' : '\0');
+	struct profmerge *c = field;
+
+	return inputs_add_listed(tool, &c->inputs, arg,
+	                         strcmp(option->name, "files0-from") ? '\n' :
+	                         '\0');
 }
 
 static const struct cli_option merge_options[] = {
@@ -299,19 +233,35 @@ static void note_once(void *ctx, const char *message)
 	struct profmerge *c = ctx;
 	struct teller teller = { &tool, &c->settings, &c->progress,
 	                         "the inputs" };
-	struct prof_error err = { .status = PROF_MISMATCH,
-	                          .offset = UINT64_MAX };
+	char types[TYPES_SIZE], text[TYPES_SIZE + 200];
 
 	if (c->has_noted)
 		return;
 	c->has_noted = true;
+	types_seen_tell(&c->types_seen, types, sizeof(types));
+	snprintf(text, sizeof(text), "%s: %s", message, types);
 	if (!c->reading.options.strict) {
-		teller_notes(&teller).note(&teller, message);
+		teller_notes(&teller).note(&teller, text);
 		return;
 	}
-	snprintf(err.message, sizeof(err.message), "%s", message);
-	c->code = tell_error(&teller, &err);
+	cli_error(&tool, "%s: %s", teller.file, text);
+	c->code = CLI_FAILED;
 	c->stops = true;
+}
+
+/* What differs between inputs, and between which. */
+static void tell_mismatch(const struct worker *w, const struct prof_error *err)
+{
+	char types[TYPES_SIZE];
+
+	progress_wipe(&w->c->progress);
+	if (w->period_from && strstr(err->message, "period")) {
+		cli_error(&tool, "%s: %s, which %s has", w->teller.file,
+		          err->message, w->period_from);
+		return;
+	}
+	types_seen_tell(&w->c->types_seen, types, sizeof(types));
+	cli_error(&tool, "%s: %s: %s", w->teller.file, err->message, types);
 }
 
 /* An input that could not be read, or the end of all. */
@@ -321,7 +271,10 @@ static void fail_input(struct worker *w, const struct prof_error *err,
 	struct profmerge *c = w->c;
 
 	pthread_mutex_lock(&c->lock);
-	tell_error(&w->teller, err);
+	if (err->status == PROF_MISMATCH)
+		tell_mismatch(w, err);
+	else
+		tell_error(&w->teller, err);
 	c->code = CLI_FAILED;
 	c->stops = c->stops || is_the_end || c->reading.options.strict;
 	pthread_mutex_unlock(&c->lock);
@@ -363,6 +316,23 @@ static enum prof_status read_input(struct worker *w, const struct input *in,
 	return status;
 }
 
+static void note_added(struct worker *w, const struct input *in,
+                       const struct prof_profile *p)
+{
+	struct profmerge *c = w->c;
+	struct prof_header header;
+
+	w->n_added++;
+	prof_get_header(p, &header);
+	if (!w->period_from && (header.period_type.type.len ||
+	                        header.period_type.unit.len))
+		w->period_from = in->name;
+	pthread_mutex_lock(&c->lock);
+	types_seen_add(&c->types_seen, p, in->name,
+	               (size_t)(in - c->inputs.rows));
+	pthread_mutex_unlock(&c->lock);
+}
+
 static void merge_input(struct worker *w, const struct input *in)
 {
 	struct prof_error err = { .offset = UINT64_MAX };
@@ -372,7 +342,7 @@ static void merge_input(struct worker *w, const struct input *in)
 	    prepare(w, in, p, &err) != PROF_OK)
 		fail_input(w, &err, false);
 	else if (prof_merger_add(w->merger, p, in->weight, &err) == PROF_OK)
-		w->n_added++;
+		note_added(w, in, p);
 	else
 		fail_input(w, &err, true);
 	prof_profile_free(p);
@@ -386,9 +356,9 @@ static const struct input *take_input(struct worker *w, bool has_done_one)
 	pthread_mutex_lock(&c->lock);
 	c->n_done += has_done_one;
 	if (has_done_one)
-		progress_step(&c->progress, c->n_done, c->n_inputs);
+		progress_step(&c->progress, c->n_done, c->inputs.n);
 	if (!c->stops && c->next < c->end)
-		in = &c->inputs[c->next++];
+		in = &c->inputs.rows[c->next++];
 	pthread_mutex_unlock(&c->lock);
 	return in;
 }
@@ -434,17 +404,22 @@ static void join_mergers(struct worker *workers, size_t n)
 	struct prof_error err = { .offset = UINT64_MAX };
 	struct worker *first = &workers[0];
 
-	first->teller.file = "the inputs";
 	for (size_t i = 1; i < n; i++) {
 		struct prof_merger *m = workers[i].merger;
 
 		workers[i].merger = NULL;
-		if (workers[i].n_added == 0 || first->c->stops)
+		first->teller.file = workers[i].period_from ?
+			workers[i].period_from : "the inputs";
+		if (workers[i].n_added == 0 || first->c->stops) {
 			prof_merger_free(m);
-		else if (prof_merger_join(first->merger, m, &err) == PROF_OK)
-			first->n_added++;
-		else
+		} else if (prof_merger_join(first->merger, m, &err) !=
+		           PROF_OK) {
 			fail_input(first, &err, true);
+		} else {
+			first->n_added++;
+			if (!first->period_from)
+				first->period_from = workers[i].period_from;
+		}
 	}
 }
 
@@ -516,13 +491,6 @@ static int merge(struct profmerge *c, size_t first, size_t end,
 
 /* ---- Differences of what is scaled to one size ---- */
 
-static int compare_roles(const void *a, const void *b)
-{
-	const struct input *x = a, *y = b;
-
-	return (x->role != ROLE_SOURCE) - (y->role != ROLE_SOURCE);
-}
-
 /* Sources and bases apart; then the former to the sums of the latter. */
 static int merge_normalized(struct profmerge *c, struct prof_profile **out)
 {
@@ -530,13 +498,14 @@ static int merge_normalized(struct profmerge *c, struct prof_profile **out)
 	                         "the inputs" };
 	struct prof_error err = { .offset = UINT64_MAX };
 	struct prof_profile *base = NULL;
+	const size_t n_sources = c->inputs.n_sources;
 
-	qsort(c->inputs, c->n_inputs, sizeof(*c->inputs), compare_roles);
-	for (size_t i = c->n_sources; i < c->n_inputs; i++)
-		c->inputs[i].weight = 1;
-	merge(c, 0, c->n_sources, out);
+	inputs_sort_by_role(&c->inputs);
+	for (size_t i = n_sources; i < c->inputs.n; i++)
+		c->inputs.rows[i].weight = 1;
+	merge(c, 0, n_sources, out);
 	if (*out && !c->stops)
-		merge(c, c->n_sources, c->n_inputs, &base);
+		merge(c, n_sources, c->inputs.n, &base);
 	if (base && !c->stops &&
 	    (prof_normalize(*out, base, &err) != PROF_OK ||
 	     prof_subtract(out, base, &err) != PROF_OK)) {
@@ -554,10 +523,10 @@ static int resolve(struct profmerge *c)
 {
 	const struct prof_format_info *f;
 
-	if (c->n_inputs == 0)
+	if (c->inputs.n == 0)
 		return cli_usage_error(&tool, "what is to be merged?");
-	if (c->normalizes && (c->n_sources == 0 ||
-	                      c->n_sources == c->n_inputs))
+	if (c->normalizes && (c->inputs.n_sources == 0 ||
+	                      c->inputs.n_sources == c->inputs.n))
 		return cli_usage_error(&tool, "--normalize needs an input and "
 		                       "a --base or --diff-base");
 	if (!c->output_name)
@@ -605,7 +574,7 @@ static int write_merged(struct profmerge *c, const struct prof_profile *p,
 	tell_verbose(&teller, "%lu samples, %lu locations, %lu functions of "
 	             "%zu inputs", (unsigned long)prof_n_samples(p),
 	             (unsigned long)prof_n_locations(p),
-	             (unsigned long)prof_n_functions(p), c->n_inputs);
+	             (unsigned long)prof_n_functions(p), c->inputs.n);
 	if (prof_write(p, c->to, out->sink, &c->writing, &err) != PROF_OK ||
 	    file_output_commit(out, &err) != PROF_OK)
 		return tell_error(&teller, &err);
@@ -643,7 +612,7 @@ static int run(struct profmerge *c)
 	                     &err) != PROF_OK)
 		return tell_error(&teller, &err);
 	code = c->normalizes ? merge_normalized(c, &p) :
-		merge(c, 0, c->n_inputs, &p);
+		merge(c, 0, c->inputs.n, &p);
 	if (p && !c->stops && (change_merged(c, p) != CLI_OK ||
 	                       write_merged(c, p, &out) != CLI_OK))
 		code = CLI_FAILED;
@@ -659,7 +628,7 @@ int main(int argc, char **argv)
 		.reading.options.size = sizeof(c.reading.options),
 		.writing.size = sizeof(c.writing),
 		.symbols.options.size = sizeof(c.symbols.options),
-		.weight = 1,
+		.inputs.weight = 1,
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 	};
 	struct cli_group groups[sizeof(all_groups) / sizeof(*all_groups)];
@@ -679,9 +648,8 @@ int main(int argc, char **argv)
 		code = resolve(&c);
 	if (code == CLI_CONTINUE)
 		code = run(&c);
-	for (size_t i = 0; i < c.n_inputs; i++)
-		free(c.inputs[i].name);
-	free(c.inputs);
+	inputs_release(&c.inputs);
+	types_seen_release(&c.types_seen);
 	transforms_release(&c.transforms);
 	return cli_finish(&tool, code);
 }

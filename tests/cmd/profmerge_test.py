@@ -35,6 +35,9 @@ def yaml(types, *samples):
 
 CPU = yaml("samples/count, cpu/ms", "v: [3, 30], stack: [run, main]")
 WALL = yaml("samples/count, wall/ns", "v: [1, 8], stack: [run, main]")
+PERIOD = ("profile: 1\nperiod: {type: %s, value: 5}\n"
+          "samples:\n- {v: 1, at: []}\n")
+BIG = "f 9223372036854775807\n"
 PGO = """profile: 1
 locations:
 - {addr: 0x1, lines: [{fn: f, file: f.go, line: 12, start: 10}]}
@@ -132,19 +135,32 @@ CASES = [
     # Sample types.
     Case("cpu wall --to=yaml", files={"cpu": CPU, "wall": WALL},
          out="~(?s)\\[samples/count\\].*v: \\[4\\]",
-         err="profmerge: the inputs: note: the inputs have different sample types: "
-         "those that all of them have were kept\n"),
+         err="profmerge: the inputs: note: the inputs have different sample "
+         "types: those that all of them have were kept: cpu has "
+         "samples/count, cpu/ms; wall has samples/count, wall/ns\n"),
     Case("cpu wall --to=yaml --union", files={"cpu": CPU, "wall": WALL},
          out="~(?s)\\[cpu/ms, samples/count, wall/ns\\].*v: \\[30, 4, 8\\]"),
     Case("cpu us --to=yaml",
          files={"cpu": CPU, "us": CPU.replace("cpu/ms", "cpu/us")},
          out="~(?s)\\[samples/count, cpu/us\\].*v: \\[6, 30030\\]"),
     Case("x y", 1, "", "profmerge: the inputs: no sample type is common to "
-         "all inputs\n", files={"x": yaml("a/b"), "y": yaml("c/d")}),
+         "all inputs: x has a/b; y has c/d\n",
+         files={"x": yaml("a/b"), "y": yaml("c/d")}),
+    Case("x y -j2", 1, "", "profmerge: the inputs: no sample type is common "
+         "to all inputs: x has a/b; y has c/d\n",
+         files={"x": yaml("a/b"), "y": yaml("c/d")}),
+    Case("a x y b -o out.yaml", 1, "", "profmerge: y: a period of wall/ns "
+         "cannot be merged with one of cpu/ms, which x has\n",
+         files={"x": PERIOD % "cpu/ms", "y": PERIOD % "wall/ns"}),
+    Case("x y -j2 -o out.yaml", 1, "",
+         "~^profmerge: (x|y): a period of \\S+ cannot be merged with one of "
+         "\\S+, which (x|y) has\n$",
+         files={"x": PERIOD % "cpu/ms", "y": PERIOD % "wall/ns"}),
 
     Case("cpu wall --strict -o out.yaml", 1, "", "profmerge: the inputs: "
          "the inputs have different sample types: those that all of them "
-         "have were kept\n", files={"cpu": CPU, "wall": WALL}),
+         "have were kept: cpu has samples/count, cpu/ms; wall has "
+         "samples/count, wall/ns\n", files={"cpu": CPU, "wall": WALL}),
 
     # Go.
     Case("--for=go-pgo x x --to=yaml", files={"x": PGO},
@@ -169,9 +185,14 @@ CASES = [
          "profmerge: missing: cannot open: No such file or directory\n",
          files={"old.folded": "x 1\n"}, after={"old.folded": "x 1\n"}),
     Case("a b -o none/out.folded", 1, "", "~^profmerge: none/out.folded: "),
-    Case("big big -o out.folded", 1, "", "profmerge: big: the sum of a "
+    Case("big big -o out.folded", 1, "", "profmerge: the inputs: the sum of a "
          "sample's values leaves the range of 64 bits\n",
          files={"big": "f 9223372036854775807\n"}),
+    Case("big big --weight=-1 big --to=collapsed", out=BIG,
+         files={"big": BIG}),
+    Case("--weight=2 big --weight=-1 big --to=collapsed", 1, "",
+         "profmerge: big: the sum of a sample's values leaves the range of "
+         "64 bits\n", files={"big": BIG}),
 ]
 
 
