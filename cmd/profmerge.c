@@ -572,9 +572,10 @@ static int write_merged(struct profmerge *c, const struct prof_profile *p,
 
 	c->writing.notes = teller_notes(&teller);
 	tell_verbose(&teller, "%lu samples, %lu locations, %lu functions of "
-	             "%zu inputs", (unsigned long)prof_n_samples(p),
+	             "%zu input%s", (unsigned long)prof_n_samples(p),
 	             (unsigned long)prof_n_locations(p),
-	             (unsigned long)prof_n_functions(p), c->inputs.n);
+	             (unsigned long)prof_n_functions(p), c->inputs.n,
+	             c->inputs.n == 1 ? "" : "s");
 	if (prof_write(p, c->to, out->sink, &c->writing, &err) != PROF_OK ||
 	    file_output_commit(out, &err) != PROF_OK)
 		return tell_error(&teller, &err);
@@ -606,6 +607,7 @@ static int run(struct profmerge *c)
 	int code;
 
 	progress_start(&c->progress, c->settings.progress);
+	c->progress.unit = PROGRESS_FILES;
 	progress_phase(&c->progress, "merging");
 	/* The output first: what is wrong with it is told before the work. */
 	if (file_output_open(&out, c->output_name, output_flags(c), NULL,

@@ -152,7 +152,7 @@ void types_seen_tell(const struct types_seen *s, char *text, size_t size)
 	b = next_row(s, s->rows[a].number);
 	snprintf(text, size, "%s has %s; %s has %s%s", s->rows[a].file,
 	         s->rows[a].types, s->rows[b].file, s->rows[b].types,
-	         s->n > 2 ? "; others have others" : "");
+	         s->n > 2 ? "; and there are others" : "");
 }
 
 void types_seen_release(struct types_seen *s)

@@ -33,35 +33,40 @@ void progress_phase(struct progress *p, const char *what)
 	p->next_ns = p->start_ns + QUIET_NS;
 }
 
-/* Bytes with three digits or so: "1.2 GB". */
-static int format_bytes(char *text, size_t size, double n)
+/* Bytes with three digits or so: "1.2 GB"; or "12 files". */
+static void format_amount(char *text, size_t size, enum progress_unit of,
+                          double n)
 {
 	static const char units[][3] = { "B", "kB", "MB", "GB", "TB", "PB" };
 	size_t unit = 0;
 
+	if (of == PROGRESS_FILES) {
+		snprintf(text, size, "%.*f files", n < 9.95 && n != (int)n, n);
+		return;
+	}
 	while (n >= 999.5 && unit < sizeof(units) / sizeof(*units) - 1) {
 		n /= 1000;
 		unit++;
 	}
-	return snprintf(text, size, unit && n < 9.95 ? "%.1f %s" : "%.0f %s",
+	snprintf(text, size, unit && n < 9.95 ? "%.1f %s" : "%.0f %s",
 	                n, units[unit]);
 }
 
-void progress_format(char *text, size_t size, uint64_t done, uint64_t total,
-                     uint64_t elapsed_ns)
+void progress_format(char *text, size_t size, enum progress_unit unit,
+                     uint64_t done, uint64_t total, uint64_t elapsed_ns)
 {
-	char some[16], all[16], speed[16];
+	char some[32], all[32], speed[32];
 	double seconds = (double)elapsed_ns / (double)SECOND_NS;
 	double rate = seconds > 0 ? (double)done / seconds : 0;
 	uint64_t left;
 
-	format_bytes(some, sizeof(some), (double)done);
-	format_bytes(speed, sizeof(speed), rate);
+	format_amount(some, sizeof(some), unit, (double)done);
+	format_amount(speed, sizeof(speed), unit, rate);
 	if (total == 0 || done > total || rate <= 0) {
 		snprintf(text, size, "%s, %s/s", some, speed);
 		return;
 	}
-	format_bytes(all, sizeof(all), (double)total);
+	format_amount(all, sizeof(all), unit, (double)total);
 	left = (uint64_t)((double)(total - done) / rate + 0.5);
 	snprintf(text, size, "%u%% of %s, %s/s, %llu:%02u left",
 	         (unsigned)((double)done / (double)total * 100), all, speed,
@@ -75,7 +80,8 @@ void progress_step(struct progress *p, uint64_t done, uint64_t total)
 
 	if (!p->is_on || (now = now_ns()) < p->next_ns)
 		return;
-	progress_format(text, sizeof(text), done, total, now - p->start_ns);
+	progress_format(text, sizeof(text), p->unit, done, total,
+	                now - p->start_ns);
 	/* To the first column; the rest of the line is wiped behind. */
 	fprintf(stderr, "\r%.40s: %s\033[K", p->what, text);
 	p->next_ns = now + EVERY_NS;

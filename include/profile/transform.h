@@ -291,6 +291,14 @@ PROF_API enum prof_status prof_normalize(struct prof_profile *p,
                                          struct prof_error *err);
 
 /*
+ * The same with one sum for all sample types. PROF_OVERFLOW; PROF_INVALID for
+ * a total that is not finite.
+ */
+PROF_API enum prof_status prof_normalize_to(struct prof_profile *p,
+                                            double total,
+                                            struct prof_error *err);
+
+/*
  * Tells frames apart by no more than that: "functions", "filefunctions",
  * "files", "lines" or "addresses". The rest is blanked, and the profile is
  * compacted. PROF_INVALID: none of these. After PROF_NOMEM what was to be
@@ -306,11 +314,15 @@ PROF_API enum prof_status prof_noinlines(struct prof_profile *p,
 
 /*
  * Keeps the samples of the n stacks with the largest absolute values, or of
- * those with an absolute value of least and more, in the default column.
+ * those with an absolute value of least and more, or of that share (of 1) of
+ * all such values and more; in the default column. PROF_INVALID for a share
+ * that is negative or no number.
  */
 PROF_API enum prof_status prof_top_stacks(struct prof_profile *p, uint64_t n,
                                           struct prof_error *err);
 PROF_API enum prof_status prof_min_value(struct prof_profile *p, int64_t least,
+                                         struct prof_error *err);
+PROF_API enum prof_status prof_min_share(struct prof_profile *p, double share,
                                          struct prof_error *err);
 
 /*

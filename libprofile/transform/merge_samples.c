@@ -144,10 +144,12 @@ bool merge_label_sets(struct prof_merger *m)
 	if (ok)
 		m->label_set_map.data[0] = 0;
 	for (uint32_t i = 1; i < n && ok; i += MERGE_BATCH)
-		ok = merge_label_set_batch(m, i, merge_batch_size(i, n), labels);
+		ok = merge_label_set_batch(m, i, merge_batch_size(i, n),
+		                           labels);
 	mem_free(&m->a, labels, (max + 1) * sizeof(*labels));
 	if (!ok)
-		return merge_fail_to_grow(m, m->sum->label_sets.bytes.n, "label sets");
+		return merge_fail_to_grow(m, m->sum->label_sets.bytes.n,
+		                          "label sets");
 	m->label_set_map.n = n;
 	return true;
 }

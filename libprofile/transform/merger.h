@@ -101,14 +101,14 @@ struct prof_merger {
 	enum prof_status status;    /* sticky for the input in hand */
 };
 
-/* Sets the status of the input in hand, and that the merger cannot go on. The
-   result is false. */
+/* Sets the status of the input in hand, and that the merger cannot go on;
+   false. */
 bool merge_fail_nomem(struct prof_merger *m);
 /* The same where a table of `size` bytes may be full. */
 bool merge_fail_to_grow(struct prof_merger *m, size_t size, const char *what);
 
-/* merge_tables.c and merge_samples.c: each fills a map and adds what is new to the sum. False:
-   m->status says why. */
+/* merge_tables.c and merge_samples.c: each fills a map and adds what is new to
+   the sum. False: m->status says why. */
 bool merge_strings(struct prof_merger *m);
 bool merge_mappings(struct prof_merger *m);
 bool merge_functions(struct prof_merger *m);

@@ -162,6 +162,26 @@ enum prof_status prof_normalize(struct prof_profile *p,
 	return status;
 }
 
+enum prof_status prof_normalize_to(struct prof_profile *p, double total,
+                                   struct prof_error *err)
+{
+	const struct prof_allocator a = p->allocator;
+	const size_t n = p->sample_types.n + 1;
+	double *wanted;
+	enum prof_status status;
+
+	if (!is_finite(total))
+		return error_set(err, PROF_INVALID, "the total is not finite");
+	wanted = mem_zeroed(&a, n, sizeof(*wanted));
+	if (!wanted)
+		return error_nomem(err);
+	for (size_t i = 0; i < n; i++)
+		wanted[i] = total;
+	status = scale_to(p, wanted, err);
+	mem_free(&a, wanted, n * sizeof(*wanted));
+	return status;
+}
+
 /* ---- As text ---- */
 
 static enum prof_status parse(double *out, const char *arg,
@@ -187,21 +207,10 @@ static enum prof_status scale_by(struct prof_profile *p, const char *arg,
 static enum prof_status normalize_to(struct prof_profile *p, const char *arg,
                                      struct prof_error *err)
 {
-	const struct prof_allocator a = p->allocator;
-	const size_t n = p->sample_types.n + 1;
-	double total, *wanted;
-	enum prof_status status = parse(&total, arg, err);
+	double total;
+	const enum prof_status status = parse(&total, arg, err);
 
-	if (status != PROF_OK)
-		return status;
-	wanted = mem_zeroed(&a, n, sizeof(*wanted));
-	if (!wanted)
-		return error_nomem(err);
-	for (size_t i = 0; i < n; i++)
-		wanted[i] = total;
-	status = scale_to(p, wanted, err);
-	mem_free(&a, wanted, n * sizeof(*wanted));
-	return status;
+	return status == PROF_OK ? prof_normalize_to(p, total, err) : status;
 }
 
 const struct transform scale_by_transform = {

@@ -129,6 +129,15 @@ enum prof_status prof_min_value(struct prof_profile *p, int64_t least,
 	return keep_from(p, (double)least, LEAST_VALUE, err);
 }
 
+enum prof_status prof_min_share(struct prof_profile *p, double share,
+                                struct prof_error *err)
+{
+	if (!(share >= 0))
+		return error_set(err, PROF_INVALID, "the share is no number "
+		                 "from 0");
+	return keep_from(p, share, LEAST_SHARE, err);
+}
+
 /* ---- As text ---- */
 
 static enum prof_status top_stacks(struct prof_profile *p, const char *arg,
@@ -153,7 +162,7 @@ static enum prof_status min_value(struct prof_profile *p, const char *arg,
 	    strcmp(end, *end == '%' ? "%" : "") != 0)
 		return error_set(err, PROF_INVALID, "'%.60s' is neither a "
 		                 "value nor a percentage", arg);
-	return *end ? keep_from(p, least / 100, LEAST_SHARE, err) :
+	return *end ? prof_min_share(p, least / 100, err) :
 	              keep_from(p, least, LEAST_VALUE, err);
 }
 
