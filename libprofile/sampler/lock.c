@@ -6,9 +6,11 @@
  * its delay to the unlocker's stack, times fraction.
  * Source: Go runtime, mprof.go, blocksampled() and mutexevent().
  *
- * The unlocker leaves its stack in a slot that it shares with the waiter by
- * the lock's address. A slot that two locks share by chance can lose a
- * sample, and never has one that is not of its lock.
+ * The unlocker leaves its stack and the time in a slot that it shares with
+ * the waiters by the lock's address; who waited since before that time was
+ * let go by it. One unlock may let several readers go. A slot that two locks
+ * share by chance can lose a sample, and never has one that is not of its
+ * lock.
  */
 #include "sampler/lock.h"
 
@@ -22,20 +24,22 @@
 
 #include <string.h>
 
-_Atomic bool locks_are_watched;
+bool locks_are_watched;
 _Atomic uint16_t lock_waiters[LOCK_SLOTS];
 
 static struct wait_table *block_table, *mutex_table;
 static struct futex_lock wait_lock;
 
-/* Stack ids of unlockers, with 32 bits of the lock's address. */
-static _Atomic uint64_t unlockers[LOCK_SLOTS];
+/* Stack ids of unlockers, with 32 bits of the lock's address; of owners, and
+   of readers. */
+static _Atomic uint64_t unlockers[2][LOCK_SLOTS];
+static _Atomic uint64_t unlock_times[2][LOCK_SLOTS];
 
 void locks_update_watch(void)
 {
-	atomic_store(&locks_are_watched,
-	             block_table && (atomic_load(&block_table->rate) > 0 ||
-	                             atomic_load(&mutex_table->rate) > 0));
+	locks_are_watched = block_table &&
+	                    (atomic_load(&block_table->rate) > 0 ||
+	                     atomic_load(&mutex_table->rate) > 0);
 }
 
 void locks_keep_in(struct wait_table *block, struct wait_table *mutex)
@@ -45,11 +49,24 @@ void locks_keep_in(struct wait_table *block, struct wait_table *mutex)
 	locks_update_watch();
 }
 
+void locks_lock(void)
+{
+	futex_lock_take(&wait_lock);
+}
+
+void locks_unlock(void)
+{
+	futex_lock_give(&wait_lock);
+}
+
+void locks_forget_waiters(void)
+{
+	memset((void *)lock_waiters, 0, sizeof(lock_waiters));
+}
+
 void locks_after_fork(void)
 {
 	block_table = mutex_table = NULL;
-	memset(&wait_lock, 0, sizeof(wait_lock));
-	memset((void *)lock_waiters, 0, sizeof(lock_waiters));
 	locks_update_watch();
 }
 
@@ -131,36 +148,66 @@ static uint64_t slot_of(const void *lock, uint32_t stack)
 	       stack;
 }
 
-void lock_end_wait(const void *lock, uint64_t begin,
+void lock_did_not_wait(const void *lock)
+{
+	atomic_fetch_sub(&lock_waiters[lock_hash(lock)], 1);
+}
+
+void lock_give_up_wait(const void *lock, uint64_t begin,
+                       const struct cfi_regs *regs)
+{
+	atomic_fetch_sub(&lock_waiters[lock_hash(lock)], 1);
+	lock_note_wait(sampler_now() - begin, regs);
+}
+
+/* The stack of who let go a lock that was awaited since then; 0: unknown. */
+static uint32_t unlocker_of(const void *lock, uint64_t begin,
+                            enum lock_holder who)
+{
+	const uint32_t at = lock_hash(lock);
+	uint64_t word;
+	uint32_t stack;
+
+	if (who == LOCK_ANYBODY)
+		who = atomic_load(&unlock_times[LOCK_READER][at]) >
+		                      atomic_load(&unlock_times[LOCK_OWNER][at])
+		              ? LOCK_READER : LOCK_OWNER;
+	word = atomic_load(&unlockers[who][at]);
+	stack = (uint32_t)word;
+	return word == slot_of(lock, stack) &&
+	               atomic_load(&unlock_times[who][at]) >= begin ? stack : 0;
+}
+
+void lock_end_wait(const void *lock, uint64_t begin, enum lock_holder let_go_by,
                    const struct cfi_regs *regs)
 {
 	const uint64_t ns = sampler_now() - begin;
-	_Atomic uint64_t *slot = &unlockers[lock_hash(lock)];
-	uint64_t word = atomic_load(slot);
-	const uint32_t stack = (uint32_t)word;
+	const uint32_t stack = unlocker_of(lock, begin, let_go_by);
 	int64_t fraction;
 
 	atomic_fetch_sub(&lock_waiters[lock_hash(lock)], 1);
 	if (!block_table)
 		return;
 	fraction = atomic_load(&mutex_table->rate);
-	if (stack != 0 && fraction > 0 && word == slot_of(lock, stack) &&
-	    atomic_compare_exchange_strong(slot, &word, 0))
+	if (stack != 0 && fraction > 0)
 		add(mutex_table, stack, (double)fraction,
 		    (double)fraction * (double)ns);
 	lock_note_wait(ns, regs);
 }
 
-void lock_note_unlock(const void *lock, const struct cfi_regs *regs)
+void lock_note_unlock(const void *lock, enum lock_holder who,
+                      const struct cfi_regs *regs)
 {
 	const int64_t fraction =
 		mutex_table ? atomic_load(&mutex_table->rate) : 0;
+	const uint32_t at = lock_hash(lock);
+	/* One that is not sampled lets a waiter go, too: 0. */
+	uint32_t stack = 0;
 
 	if (fraction <= 0)
 		return;
 	if (fraction == 1 || sampler_random() % (uint64_t)fraction == 0)
-		atomic_store(&unlockers[lock_hash(lock)],
-		             slot_of(lock, stack_of(regs)));
-	else /* this one lets a waiter go that is not sampled */
-		atomic_store(&unlockers[lock_hash(lock)], 0);
+		stack = stack_of(regs);
+	atomic_store(&unlock_times[who][at], sampler_now());
+	atomic_store(&unlockers[who][at], stack ? slot_of(lock, stack) : 0);
 }

@@ -39,11 +39,23 @@ struct wait_table {
 void locks_keep_in(struct wait_table *block, struct wait_table *mutex);
 /* A rate has changed. */
 void locks_update_watch(void);
-/* In a forked child: the tables are the parent's. */
+
+/* Around fork, so that the child finds the tables whole. */
+void locks_lock(void);
+void locks_unlock(void);
+/* In a forked child: nobody waits there. */
+void locks_forget_waiters(void);
+/* And the tables are the parent's. */
 void locks_after_fork(void);
 
-/* Whether anything is profiled at all. */
-extern _Atomic bool locks_are_watched;
+/* Whether anything is profiled at all. Not atomic, which would cost each call
+   an instruction: who reads an old value sees a wait more or less. */
+extern bool locks_are_watched;
+
+static inline bool locks_watched(void)
+{
+	return locks_are_watched;
+}
 
 /* Threads that wait for a lock with that hash. */
 extern _Atomic uint16_t lock_waiters[LOCK_SLOTS];
@@ -59,13 +71,22 @@ static inline bool lock_is_awaited(const void *lock)
 	                            memory_order_relaxed) != 0;
 }
 
-/* Around the call that waits. */
+/* Who gives a lock up. A reader that waits is let go by one who has written,
+   a writer by anybody. */
+enum lock_holder { LOCK_OWNER, LOCK_READER, LOCK_ANYBODY };
+
+/* Before the call that waits. One of three follows: the lock was got; time
+   ran out; it was no wait but an error. */
 uint64_t lock_begin_wait(const void *lock);
-void lock_end_wait(const void *lock, uint64_t begin,
+void lock_end_wait(const void *lock, uint64_t begin, enum lock_holder let_go_by,
                    const struct cfi_regs *regs);
+void lock_give_up_wait(const void *lock, uint64_t begin,
+                       const struct cfi_regs *regs);
+void lock_did_not_wait(const void *lock);
 
 /* Before a lock that somebody waits for is given up. */
-void lock_note_unlock(const void *lock, const struct cfi_regs *regs);
+void lock_note_unlock(const void *lock, enum lock_holder who,
+                      const struct cfi_regs *regs);
 
 /* Waiting for something that nobody unlocks. */
 void lock_note_wait(uint64_t ns, const struct cfi_regs *regs);

@@ -184,10 +184,12 @@ static void before_fork(void)
 	heap_lock();
 	stacks_lock();
 	counts_lock();
+	locks_lock();
 }
 
 static void after_fork_in_parent(void)
 {
+	locks_unlock();
 	counts_unlock();
 	stacks_unlock();
 	heap_unlock();
@@ -200,6 +202,7 @@ static void after_fork_in_child(void)
 
 	after_fork_in_parent();
 	cpu_after_fork();
+	locks_forget_waiters();
 	if (!had_launcher)
 		return;
 	heap_after_fork();

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 /* An interposed function. Headers declare some with attributes of their own,
    which need not be repeated. */
@@ -34,6 +35,13 @@ void preload_get_next(void *next, const char *name);
    that kind, of enum prof_target_kind. */
 bool preload_records(uint64_t kind);
 bool preload_is_own_process(void);
+
+/* Whether a timed wait would find nothing wrong with its time. */
+static inline bool preload_is_time(clockid_t clock, const struct timespec *t)
+{
+	return (clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC) &&
+	       t->tv_nsec >= 0 && t->tv_nsec < 1000000000;
+}
 
 /* Begins to answer when the launcher asks for the threads' stacks. */
 void preload_watch(void);
