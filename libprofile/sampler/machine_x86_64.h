@@ -88,6 +88,35 @@ static inline void machine_regs_of_frame(struct cfi_regs *out,
 	             UINT32_C(1) << MACHINE_BP;
 }
 
+/*
+ * vfork(), at file scope. The child returns first and writes over the return
+ * address, which is kept in a register for the parent; there the function
+ * `made` gets what the kernel returned, and returns for vfork().
+ */
+#define MACHINE_VFORK(made)                                                   \
+	__asm__(".pushsection .text\n"                                        \
+	        ".globl vfork\n"                                              \
+	        ".type vfork, @function\n"                                    \
+	        "vfork:\n"                                                    \
+	        "	.cfi_startproc\n"                                     \
+	        "	endbr64\n"                                            \
+	        "	pop %rdi\n"                                           \
+	        "	.cfi_adjust_cfa_offset -8\n"                          \
+	        "	.cfi_register %rip, %rdi\n"                           \
+	        "	mov $58, %eax\n" /* SYS_vfork */                      \
+	        "	syscall\n"                                            \
+	        "	push %rdi\n"                                          \
+	        "	.cfi_adjust_cfa_offset 8\n"                           \
+	        "	.cfi_rel_offset %rip, 0\n"                            \
+	        "	test %rax, %rax\n"                                    \
+	        "	je 1f\n"                                              \
+	        "	mov %rax, %rdi\n"                                     \
+	        "	jmp " made "\n"                                       \
+	        "1:	ret\n"                                                \
+	        "	.cfi_endproc\n"                                       \
+	        ".size vfork, . - vfork\n"                                    \
+	        ".popsection\n")
+
 /* Whether the instruction before pc, or at it, is a system call. */
 static inline bool machine_is_syscall(uint64_t pc)
 {

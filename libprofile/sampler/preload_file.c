@@ -1,55 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What was opened and is not closed, forked and not waited for. These are
- * system calls or as dear, so nothing is sampled: every one is noted, with
- * its stack, and forgotten when it ends.
- *
- * A descriptor that is made again without a close that we saw (by the kernel
- * after close_range(), say) takes the new stack, so the profile is of what is
- * open, and not of what was missed.
+ * Descriptors. One that is made again without a close that we saw takes the
+ * new stack, so the profile is of what is open, and not of what was missed.
  */
-#include "sampler/preload.h"
+#include "sampler/preload_left.h"
 
-#include "sampler/counts.h"
-#include "sampler/machine.h"
-
-#include <profile/sampler.h>
-
-#include <errno.h>
+#include <dirent.h>
 #include <fcntl.h>
-#include <spawn.h>
+#include <mqueue.h>
+#include <pty.h>
 #include <stdarg.h>
-#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/fanotify.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#define REGS_OF_CALLER(regs)                                                  \
-	struct cfi_regs regs;                                                \
-	MACHINE_REGS_OF_CALLER(&(regs))
+/* The highest that was noted: how far close_range() has to look. */
+static _Atomic int last_fd;
 
-/* A vfork()ed child has our memory and its own descriptors. */
-static bool is_watched(void)
-{
-	return preload_records(PROF_TARGET_FD) && preload_is_own_process();
-}
-
-/* Notes what a call returned, and returns it. */
 static int made_fd(int fd, const struct cfi_regs *regs)
 {
-	const int saved_errno = errno;
+	int last = atomic_load(&last_fd);
 
-	if (fd >= 0 && is_watched())
-		counts_note(COUNTS_FD, (uint64_t)fd, regs);
-	errno = saved_errno;
-	return fd;
+	while (fd > last &&
+	       !atomic_compare_exchange_weak(&last_fd, &last, fd))
+		;
+	return left_fd(fd, regs);
 }
 
 static int made_pair(int result, const int fds[2], const struct cfi_regs *regs)
@@ -61,115 +45,103 @@ static int made_pair(int result, const int fds[2], const struct cfi_regs *regs)
 	return result;
 }
 
-static FILE *made_file(FILE *file, const struct cfi_regs *regs)
-{
-	const int saved_errno = errno;
+/* A function that makes a descriptor, or -1. */
+#define MAKES_FD(name, parameters, arguments)                                 \
+	HOOK int name parameters                                              \
+	{                                                                     \
+		REGS_OF_CALLER(regs);                                         \
+		NEXT(name);                                                   \
+		return made_fd(next arguments, &regs);                        \
+	}
 
-	if (file && is_watched())
-		counts_note(COUNTS_FILE, (uint64_t)(uintptr_t)file, regs);
-	errno = saved_errno;
-	return file;
-}
-
-static pid_t made_child(pid_t pid, const struct cfi_regs *regs)
-{
-	const int saved_errno = errno;
-
-	if (pid > 0 && is_watched())
-		counts_note(COUNTS_CHILD, (uint64_t)pid, regs);
-	errno = saved_errno;
-	return pid;
-}
-
-static pid_t waited_for(pid_t pid)
-{
-	const int saved_errno = errno;
-
-	if (pid > 0 && is_watched())
-		counts_forget(COUNTS_CHILD, (uint64_t)pid);
-	errno = saved_errno;
-	return pid;
-}
-
-/* ---- Descriptors ---- */
+/* ---- Files ---- */
 
 /* The mode is there only where a file may be made. */
+static inline bool has_mode(int flags)
+{
+	return (flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE;
+}
+
 #define TAKE_MODE(mode, flags)                                                \
 	do {                                                                  \
 		va_list ap;                                                   \
 		va_start(ap, flags);                                          \
-		if ((flags) & (O_CREAT | O_TMPFILE))                          \
+		if (has_mode(flags))                                          \
 			(mode) = va_arg(ap, mode_t);                          \
 		va_end(ap);                                                   \
 	} while (0)
 
-HOOK int open(const char *path, int flags, ...)
+#define OPENS(name, parameters, arguments)                                    \
+	HOOK int name parameters                                              \
+	{                                                                     \
+		mode_t mode = 0;                                              \
+		REGS_OF_CALLER(regs);                                         \
+                                                                              \
+		NEXT(name);                                                   \
+		TAKE_MODE(mode, flags);                                       \
+		return made_fd(next arguments, &regs);                        \
+	}
+
+OPENS(open, (const char *path, int flags, ...), (path, flags, mode))
+OPENS(open64, (const char *path, int flags, ...), (path, flags, mode))
+OPENS(openat, (int dir, const char *path, int flags, ...),
+      (dir, path, flags, mode))
+OPENS(openat64, (int dir, const char *path, int flags, ...),
+      (dir, path, flags, mode))
+
+/* What _FORTIFY_SOURCE makes of them; no header declares these. */
+HOOK int __open_2(const char *path, int flags);
+HOOK int __open64_2(const char *path, int flags);
+HOOK int __openat_2(int dir, const char *path, int flags);
+HOOK int __openat64_2(int dir, const char *path, int flags);
+MAKES_FD(__open_2, (const char *path, int flags), (path, flags))
+MAKES_FD(__open64_2, (const char *path, int flags), (path, flags))
+MAKES_FD(__openat_2, (int dir, const char *path, int flags),
+         (dir, path, flags))
+MAKES_FD(__openat64_2, (int dir, const char *path, int flags),
+         (dir, path, flags))
+
+MAKES_FD(creat, (const char *path, mode_t mode), (path, mode))
+MAKES_FD(creat64, (const char *path, mode_t mode), (path, mode))
+MAKES_FD(open_by_handle_at, (int dir, struct file_handle *handle, int flags),
+         (dir, handle, flags))
+MAKES_FD(mkstemp, (char *path), (path))
+MAKES_FD(mkstemp64, (char *path), (path))
+MAKES_FD(mkstemps, (char *path, int size), (path, size))
+MAKES_FD(mkstemps64, (char *path, int size), (path, size))
+MAKES_FD(mkostemp, (char *path, int flags), (path, flags))
+MAKES_FD(mkostemp64, (char *path, int flags), (path, flags))
+MAKES_FD(mkostemps, (char *path, int size, int flags), (path, size, flags))
+MAKES_FD(mkostemps64, (char *path, int size, int flags), (path, size, flags))
+MAKES_FD(shm_open, (const char *name, int flags, mode_t mode),
+         (name, flags, mode))
+MAKES_FD(memfd_create, (const char *name, unsigned flags), (name, flags))
+MAKES_FD(posix_openpt, (int flags), (flags))
+
+HOOK int openpty(int *master, int *slave, char *name,
+                 const struct termios *terminal, const struct winsize *size)
 {
-	mode_t mode = 0;
+	int fds[2], result;
 	REGS_OF_CALLER(regs);
 
-	NEXT(open);
-	TAKE_MODE(mode, flags);
-	return made_fd(next(path, flags, mode), &regs);
+	NEXT(openpty);
+	result = next(&fds[0], &fds[1], name, terminal, size);
+	if (result == 0) {
+		*master = fds[0];
+		*slave = fds[1];
+	}
+	return made_pair(result, fds, &regs);
 }
 
-HOOK int open64(const char *path, int flags, ...)
-{
-	mode_t mode = 0;
-	REGS_OF_CALLER(regs);
+/* ---- Sockets and pipes ---- */
 
-	NEXT(open64);
-	TAKE_MODE(mode, flags);
-	return made_fd(next(path, flags, mode), &regs);
-}
-
-HOOK int openat(int dir, const char *path, int flags, ...)
-{
-	mode_t mode = 0;
-	REGS_OF_CALLER(regs);
-
-	NEXT(openat);
-	TAKE_MODE(mode, flags);
-	return made_fd(next(dir, path, flags, mode), &regs);
-}
-
-HOOK int openat64(int dir, const char *path, int flags, ...)
-{
-	mode_t mode = 0;
-	REGS_OF_CALLER(regs);
-
-	NEXT(openat64);
-	TAKE_MODE(mode, flags);
-	return made_fd(next(dir, path, flags, mode), &regs);
-}
-
-HOOK int creat(const char *path, mode_t mode)
-{
-	REGS_OF_CALLER(regs);
-	NEXT(creat);
-	return made_fd(next(path, mode), &regs);
-}
-
-HOOK int socket(int domain, int type, int protocol)
-{
-	REGS_OF_CALLER(regs);
-	NEXT(socket);
-	return made_fd(next(domain, type, protocol), &regs);
-}
-
-HOOK int accept4(int fd, __SOCKADDR_ARG address, socklen_t *size, int flags)
-{
-	REGS_OF_CALLER(regs);
-	NEXT(accept4);
-	return made_fd(next(fd, address, size, flags), &regs);
-}
-
-HOOK int accept(int fd, __SOCKADDR_ARG address, socklen_t *size)
-{
-	REGS_OF_CALLER(regs);
-	NEXT(accept);
-	return made_fd(next(fd, address, size), &regs);
-}
+MAKES_FD(socket, (int domain, int type, int protocol),
+         (domain, type, protocol))
+MAKES_FD(accept, (int fd, __SOCKADDR_ARG address, socklen_t *size),
+         (fd, address, size))
+MAKES_FD(accept4,
+         (int fd, __SOCKADDR_ARG address, socklen_t *size, int flags),
+         (fd, address, size, flags))
 
 HOOK int socketpair(int domain, int type, int protocol, int fds[2])
 {
@@ -192,204 +164,141 @@ HOOK int pipe2(int fds[2], int flags)
 	return made_pair(next(fds, flags), fds, &regs);
 }
 
-HOOK int dup(int fd)
+/* Descriptors that came with a message. */
+static void made_fds_in(struct msghdr *message, const struct cfi_regs *regs)
 {
-	REGS_OF_CALLER(regs);
-	NEXT(dup);
-	return made_fd(next(fd), &regs);
+	struct cmsghdr *c;
+	size_t i, n;
+	int fd;
+
+	for (c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS ||
+		    c->cmsg_len < CMSG_LEN(0))
+			continue;
+		n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		for (i = 0; i < n; i++) {
+			memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
+			made_fd(fd, regs);
+		}
+	}
 }
+
+HOOK ssize_t recvmsg(int fd, struct msghdr *message, int flags)
+{
+	ssize_t result;
+	REGS_OF_CALLER(regs);
+
+	NEXT(recvmsg);
+	result = next(fd, message, flags);
+	if (result >= 0 && message->msg_controllen > 0 &&
+	    !(flags & MSG_PEEK) && left_is_watched())
+		made_fds_in(message, &regs);
+	return result;
+}
+
+/* ---- Events ---- */
+
+MAKES_FD(epoll_create, (int size), (size))
+MAKES_FD(epoll_create1, (int flags), (flags))
+MAKES_FD(eventfd, (unsigned value, int flags), (value, flags))
+MAKES_FD(timerfd_create, (clockid_t clock, int flags), (clock, flags))
+MAKES_FD(inotify_init, (void), ())
+MAKES_FD(inotify_init1, (int flags), (flags))
+MAKES_FD(fanotify_init, (unsigned flags, unsigned event_flags),
+         (flags, event_flags))
+
+/* With fd it changes that one. */
+MAKES_FD(signalfd, (int fd, const sigset_t *set, int flags), (fd, set, flags))
+
+/* ---- Duplicates ---- */
+
+MAKES_FD(dup, (int fd), (fd))
 
 HOOK int dup2(int fd, int to)
 {
 	REGS_OF_CALLER(regs);
 	NEXT(dup2);
-	return made_fd(next(fd, to), &regs);
+	/* Where they are the same nothing is made. */
+	return fd == to ? next(fd, to) : made_fd(next(fd, to), &regs);
 }
 
-HOOK int dup3(int fd, int to, int flags)
+MAKES_FD(dup3, (int fd, int to, int flags), (fd, to, flags))
+
+/* The argument is an int or a pointer, or is not there: all can be passed as
+   a pointer, as glibc does. */
+#define CONTROLS(name)                                                        \
+	HOOK int name(int fd, int command, ...)                               \
+	{                                                                     \
+		va_list ap;                                                   \
+		void *argument;                                               \
+		int result;                                                   \
+		REGS_OF_CALLER(regs);                                         \
+                                                                              \
+		NEXT(name);                                                   \
+		va_start(ap, command);                                        \
+		argument = va_arg(ap, void *);                                \
+		va_end(ap);                                                   \
+		result = next(fd, command, argument);                         \
+		if (command == F_DUPFD || command == F_DUPFD_CLOEXEC)         \
+			made_fd(result, &regs);                               \
+		return result;                                                \
+	}
+
+CONTROLS(fcntl)
+CONTROLS(fcntl64)
+
+/* ---- Directories ---- */
+
+static DIR *made_dir(DIR *dir, const struct cfi_regs *regs)
+{
+	if (dir)
+		made_fd(dirfd(dir), regs);
+	return dir;
+}
+
+HOOK DIR *opendir(const char *path)
 {
 	REGS_OF_CALLER(regs);
-	NEXT(dup3);
-	return made_fd(next(fd, to, flags), &regs);
+	NEXT(opendir);
+	return made_dir(next(path), &regs);
 }
 
-HOOK int epoll_create(int size)
+HOOK int closedir(DIR *dir)
 {
-	REGS_OF_CALLER(regs);
-	NEXT(epoll_create);
-	return made_fd(next(size), &regs);
+	NEXT(closedir);
+	left_forget(COUNTS_FD, (uint64_t)dirfd(dir));
+	return next(dir);
 }
 
-HOOK int epoll_create1(int flags)
-{
-	REGS_OF_CALLER(regs);
-	NEXT(epoll_create1);
-	return made_fd(next(flags), &regs);
-}
+/* ---- Ends ---- */
 
-HOOK int eventfd(unsigned value, int flags)
-{
-	REGS_OF_CALLER(regs);
-	NEXT(eventfd);
-	return made_fd(next(value, flags), &regs);
-}
-
-HOOK int timerfd_create(clockid_t clock, int flags)
-{
-	REGS_OF_CALLER(regs);
-	NEXT(timerfd_create);
-	return made_fd(next(clock, flags), &regs);
-}
-
-HOOK int memfd_create(const char *name, unsigned flags)
-{
-	REGS_OF_CALLER(regs);
-	NEXT(memfd_create);
-	return made_fd(next(name, flags), &regs);
-}
-
-HOOK int inotify_init1(int flags)
-{
-	REGS_OF_CALLER(regs);
-	NEXT(inotify_init1);
-	return made_fd(next(flags), &regs);
-}
-
+/* Forgotten first: another thread may get the same number at once. */
 HOOK int close(int fd)
 {
 	NEXT(close);
-	if (is_watched())
-		counts_forget(COUNTS_FD, (uint64_t)fd);
+	left_forget(COUNTS_FD, (uint64_t)fd);
 	return next(fd);
 }
 
-/* ---- Streams ---- */
-
-HOOK FILE *fopen(const char *path, const char *mode)
+static void forget_range(unsigned first, unsigned last)
 {
-	REGS_OF_CALLER(regs);
-	NEXT(fopen);
-	return made_file(next(path, mode), &regs);
+	const int end = atomic_load(&last_fd);
+
+	for (; first <= last && first <= (unsigned)end; first++)
+		left_forget(COUNTS_FD, first);
 }
 
-HOOK FILE *fopen64(const char *path, const char *mode)
+HOOK int close_range(unsigned first, unsigned last, int flags)
 {
-	REGS_OF_CALLER(regs);
-	NEXT(fopen64);
-	return made_file(next(path, mode), &regs);
+	NEXT(close_range);
+	if (!(flags & (int)CLOSE_RANGE_CLOEXEC))
+		forget_range(first, last);
+	return next(first, last, flags);
 }
 
-HOOK FILE *fdopen(int fd, const char *mode)
+HOOK void closefrom(int first)
 {
-	FILE *file;
-	REGS_OF_CALLER(regs);
-
-	NEXT(fdopen);
-	file = made_file(next(fd, mode), &regs);
-	/* The stream closes it now. */
-	if (file && is_watched())
-		counts_forget(COUNTS_FD, (uint64_t)fd);
-	return file;
-}
-
-HOOK FILE *tmpfile(void)
-{
-	REGS_OF_CALLER(regs);
-	NEXT(tmpfile);
-	return made_file(next(), &regs);
-}
-
-HOOK int fclose(FILE *file)
-{
-	NEXT(fclose);
-	if (is_watched())
-		counts_forget(COUNTS_FILE, (uint64_t)(uintptr_t)file);
-	return next(file);
-}
-
-/* ---- Children ---- */
-
-HOOK pid_t fork(void)
-{
-	REGS_OF_CALLER(regs);
-	NEXT(fork);
-	return made_child(next(), &regs);
-}
-
-HOOK int posix_spawn(pid_t *pid, const char *path,
-                     const posix_spawn_file_actions_t *actions,
-                     const posix_spawnattr_t *attr, char *const argv[],
-                     char *const envp[])
-{
-	pid_t child = 0;
-	int result;
-	REGS_OF_CALLER(regs);
-
-	NEXT(posix_spawn);
-	result = next(&child, path, actions, attr, argv, envp);
-	if (result == 0)
-		made_child(child, &regs);
-	if (result == 0 && pid)
-		*pid = child;
-	return result;
-}
-
-HOOK int posix_spawnp(pid_t *pid, const char *file,
-                      const posix_spawn_file_actions_t *actions,
-                      const posix_spawnattr_t *attr, char *const argv[],
-                      char *const envp[])
-{
-	pid_t child = 0;
-	int result;
-	REGS_OF_CALLER(regs);
-
-	NEXT(posix_spawnp);
-	result = next(&child, file, actions, attr, argv, envp);
-	if (result == 0)
-		made_child(child, &regs);
-	if (result == 0 && pid)
-		*pid = child;
-	return result;
-}
-
-HOOK pid_t wait(int *status)
-{
-	NEXT(wait);
-	return waited_for(next(status));
-}
-
-HOOK pid_t waitpid(pid_t pid, int *status, int options)
-{
-	pid_t ended;
-
-	NEXT(waitpid);
-	ended = next(pid, status, options);
-	/* Stopped is not gone. */
-	if (ended > 0 && status && !WIFEXITED(*status) && !WIFSIGNALED(*status))
-		return ended;
-	return waited_for(ended);
-}
-
-HOOK pid_t wait4(pid_t pid, int *status, int options, struct rusage *usage)
-{
-	pid_t ended;
-
-	NEXT(wait4);
-	ended = next(pid, status, options, usage);
-	if (ended > 0 && status && !WIFEXITED(*status) && !WIFSIGNALED(*status))
-		return ended;
-	return waited_for(ended);
-}
-
-HOOK int waitid(idtype_t type, id_t id, siginfo_t *info, int options)
-{
-	int result;
-
-	NEXT(waitid);
-	result = next(type, id, info, options);
-	if (result == 0 && info && info->si_pid > 0 && !(options & WNOWAIT) &&
-	    (info->si_code == CLD_EXITED || info->si_code == CLD_KILLED ||
-	     info->si_code == CLD_DUMPED))
-		waited_for(info->si_pid);
-	return result;
+	NEXT(closefrom);
+	forget_range(first < 0 ? 0 : (unsigned)first, UINT32_MAX);
+	next(first);
 }
