@@ -16,6 +16,7 @@
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 #define SLOW __attribute__((noinline))
@@ -277,16 +278,35 @@ HOOK int posix_memalign(void **out, size_t alignment, size_t size)
 	return 0;
 }
 
+/* C23's, which are free() where the size is right. */
+HOOK void free_sized(void *block, size_t size);
+HOOK void free_aligned_sized(void *block, size_t alignment, size_t size);
+
+HOOK void free_sized(void *block, size_t size)
+{
+	(void)size;
+	free(block);
+}
+
+HOOK void free_aligned_sized(void *block, size_t alignment, size_t size)
+{
+	(void)alignment;
+	(void)size;
+	free(block);
+}
+
 HOOK void *valloc(size_t size)
 {
-	return memalign(4096, size);
+	return memalign((size_t)getpagesize(), size);
 }
 
 HOOK void *pvalloc(size_t size)
 {
-	if (size > SIZE_MAX - 4095) {
+	const size_t page = (size_t)getpagesize();
+
+	if (size > SIZE_MAX - page) {
 		errno = ENOMEM;
 		return NULL;
 	}
-	return memalign(4096, (size + 4095) & ~(size_t)4095);
+	return memalign(page, (size + page - 1) & ~(page - 1));
 }

@@ -76,10 +76,61 @@ static NOINLINE void *by_growing(size_t n)
 	return realloc(p, n);
 }
 
-static void *(*const entries[])(size_t) = {
-	by_malloc, by_calloc, by_realloc, by_reallocarray, by_memalign,
-	by_aligned_alloc, by_valloc, by_posix_memalign, by_growing,
+/* C++'s operators; the size goes last, and then the alignment. */
+void *_Znwm(size_t size);
+void *_Znam(size_t size);
+void *_ZnwmRKSt9nothrow_t(size_t size, const void *tag);
+void *_ZnwmSt11align_val_t(size_t size, size_t alignment);
+void *_ZnamSt11align_val_tRKSt9nothrow_t(size_t size, size_t alignment,
+                                         const void *tag);
+void _ZdlPv(void *p);
+void _ZdaPv(void *p);
+void _ZdlPvm(void *p, size_t size);
+void _ZdlPvSt11align_val_t(void *p, size_t alignment);
+void _ZdaPvSt11align_val_t(void *p, size_t alignment);
+
+static size_t size_now; /* of the row's blocks */
+
+static NOINLINE void *by_new(size_t n) { return _Znwm(n); }
+static NOINLINE void *by_new_array(size_t n) { return _Znam(n); }
+static NOINLINE void *by_new_nothrow(size_t n)
+{
+	return _ZnwmRKSt9nothrow_t(n, "");
+}
+static NOINLINE void *by_new_aligned(size_t n)
+{
+	return _ZnwmSt11align_val_t(n, 128);
+}
+static NOINLINE void *by_new_aligned_nothrow(size_t n)
+{
+	return _ZnamSt11align_val_tRKSt9nothrow_t(n, 128, "");
+}
+static void delete_sized(void *p) { _ZdlPvm(p, size_now); }
+static void delete_aligned(void *p) { _ZdlPvSt11align_val_t(p, 128); }
+static void delete_array_aligned(void *p) { _ZdaPvSt11align_val_t(p, 128); }
+
+static const struct entry {
+	void *(*make)(size_t size);
+	void (*end)(void *p);
+} entries[] = {
+	{ by_malloc, free },
+	{ by_calloc, free },
+	{ by_realloc, free },
+	{ by_reallocarray, free },
+	{ by_memalign, free },
+	{ by_aligned_alloc, free },
+	{ by_valloc, free },
+	{ by_posix_memalign, free },
+	{ by_growing, free },
+	{ by_new, _ZdlPv },
+	{ by_new, delete_sized },
+	{ by_new_array, _ZdaPv },
+	{ by_new_nothrow, _ZdlPv },
+	{ by_new_aligned, delete_aligned },
+	{ by_new_aligned_nothrow, delete_array_aligned },
 };
+
+enum { N_BY_MALLOC = 9 }; /* what realloc() may be asked for */
 
 START_TEST(rate_1_is_exact)
 {
@@ -88,28 +139,50 @@ START_TEST(rate_1_is_exact)
 	struct sums s;
 	int i;
 
+	size_now = size;
 	prof_set_mem_rate(1);
 	free(malloc(1 << 21)); /* this thread takes notice of the rate */
 	for (i = 0; i < N; i++) {
-		blocks[i] = entries[_i](size);
+		blocks[i] = entries[_i].make(size);
 		ck_assert_ptr_nonnull(blocks[i]);
 		memset(blocks[i], 1, size);
 	}
 	for (i = 0; i < 20; i++)
-		free(blocks[i]);
-	/* Freed by another size: the old block goes. */
-	block = realloc(blocks[20], size * 3);
-	ck_assert_ptr_nonnull(block);
-	/* One that cannot be done leaves the block as it is. */
-	ck_assert_ptr_null(realloc(blocks[21], SIZE_MAX / 4));
-	prof_set_mem_rate(0);
+		entries[_i].end(blocks[i]);
 	s = sums_of(size);
 	ck_assert_int_eq(s.allocs, N);
-	ck_assert_int_eq(s.frees, 21);
-	ck_assert_int_eq(sums_of(size * 3).allocs, 1);
-	for (i = 21; i < N; i++)
-		free(blocks[i]);
+	ck_assert_int_eq(s.frees, 20);
+	for (i = 20; i < N; i++)
+		entries[_i].end(blocks[i]);
+	prof_set_mem_rate(0);
 	ck_assert_int_eq(sums_of(size).frees, N);
+}
+END_TEST
+
+START_TEST(realloc_moves_what_is_known)
+{
+	const size_t size = SIZE + 8000 + (size_t)_i * 8;
+	void *p, *other;
+
+	prof_set_mem_rate(1);
+	free(malloc(1 << 21));
+	p = entries[_i].make(size);
+	other = entries[_i].make(size);
+	/* Freed by another size: the old block goes. */
+	block = realloc(p, size * 3);
+	ck_assert_ptr_nonnull(block);
+	/* One that cannot be done leaves the block as it is. */
+	ck_assert_ptr_null(realloc(other, SIZE_MAX / 4));
+	ck_assert_int_eq(sums_of(size).allocs, 2);
+	ck_assert_int_eq(sums_of(size).frees, 1);
+	ck_assert_int_eq(sums_of(size * 3).allocs, 1);
+	/* To nothing is a free. */
+	block = realloc(block, 0);
+	ck_assert_int_eq(sums_of(size * 3).frees, 1);
+	free(block);
+	free(other);
+	ck_assert_int_eq(sums_of(size).frees, 2);
+	prof_set_mem_rate(0);
 }
 END_TEST
 
@@ -212,6 +285,90 @@ START_TEST(rates_are_unbiased)
 }
 END_TEST
 
+/* ---- Sites that mix sizes, what is kept and what is freed ---- */
+
+enum { N_SITES = 4, N_ROUNDS = 20, N_EACH = 4000 };
+
+static void *volatile kept[N_SITES][N_EACH / 4];
+
+/* Every fourth is kept; a site's sizes are all the same modulo 16. */
+static NOINLINE void use_site(int site, int round)
+{
+	unsigned i, n_kept = 0;
+
+	for (i = 0; i < N_EACH; i++) {
+		/* 17 to 5000 bytes: far below the rate and above it. */
+		const size_t size = 16 * (1 + (i * 7 + (unsigned)round) % 300) +
+		                    (size_t)site + 1;
+
+		block = malloc(size);
+		if (i % 4 == 0)
+			kept[site][n_kept++] = block;
+		else
+			free(block);
+	}
+	while (n_kept > 0)
+		free(kept[site][--n_kept]);
+}
+
+struct estimate {
+	double bytes, variance;
+};
+
+/* Of what a site allocated, by Go's scaling of each size. */
+static struct estimate estimate_of(int site, int64_t rate)
+{
+	static struct prof_mem_record recs[65536];
+	struct estimate e = { 0, 0 };
+	size_t n, i;
+
+	ck_assert(prof_mem_records(&n, recs, 65536));
+	for (i = 0; i < n; i++) {
+		const double allocs = (double)recs[i].alloc_objects;
+		double size, p;
+
+		if (recs[i].alloc_objects == 0)
+			continue;
+		size = (double)recs[i].alloc_bytes / allocs;
+		if ((int)size % 16 != site + 1 || size < 17 || size > 5000)
+			continue;
+		ck_assert_int_eq(recs[i].alloc_objects, recs[i].free_objects);
+		p = 1 - exp(-(size + 1) / (double)rate);
+		e.bytes += allocs * size / p;
+		e.variance += allocs * size * size * (1 - p) / (p * p);
+	}
+	return e;
+}
+
+START_TEST(sites_are_unbiased)
+{
+	const int64_t rate = _i == 0 ? 1024 : 16384;
+	double truth = 0;
+	struct estimate e;
+	int site, round;
+	unsigned i;
+
+	prof_set_mem_rate(rate);
+	free(malloc(1 << 21));
+	for (round = 0; round < N_ROUNDS; round++)
+		for (site = 0; site < N_SITES; site++)
+			use_site(site, round);
+	prof_set_mem_rate(0);
+	for (round = 0; round < N_ROUNDS; round++)
+		for (i = 0; i < N_EACH; i++)
+			truth += 16 * (1 + (i * 7 + (unsigned)round) % 300);
+	for (site = 0; site < N_SITES; site++) {
+		const double all = truth + (double)N_ROUNDS * N_EACH *
+		                                   (site + 1);
+
+		e = estimate_of(site, rate);
+		ck_assert_msg(fabs(e.bytes - all) < 5 * sqrt(e.variance),
+		              "site %d: %.0f of %.0f, sigma %.0f", site,
+		              e.bytes, all, sqrt(e.variance));
+	}
+}
+END_TEST
+
 START_TEST(forks)
 {
 	pid_t child;
@@ -244,10 +401,12 @@ int main(void)
 	tcase_set_timeout(tc, 120);
 	tcase_add_loop_test(tc, rate_1_is_exact, 0,
 	                    sizeof(entries) / sizeof(entries[0]));
+	tcase_add_loop_test(tc, realloc_moves_what_is_known, 0, N_BY_MALLOC);
 	tcase_add_test(tc, misuse_fails_as_before);
 	tcase_add_test(tc, threads_lose_nothing);
 	tcase_add_loop_test(tc, rates_are_unbiased, 0,
 	                    sizeof(rate_cases) / sizeof(rate_cases[0]));
+	tcase_add_loop_test(tc, sites_are_unbiased, 0, 2);
 	tcase_add_test(tc, forks);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);
