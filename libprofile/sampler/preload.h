@@ -23,7 +23,7 @@ void *preload_next(const char *name);
 
 /* Fetches `next` of the type of its function once; races are harmless. */
 #define NEXT(function)                                                        \
-	static __typeof__(&(function)) next;                                    \
+	static __typeof__(&(function)) next;                                  \
 	do {                                                                  \
 		if (!next)                                                    \
 			preload_get_next((void *)&next, #function);           \

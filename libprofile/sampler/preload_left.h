@@ -21,7 +21,7 @@
 
 #define REGS_OF_CALLER(regs)                                                  \
 	struct cfi_regs regs;                                                 \
-	MACHINE_REGS_OF_CALLER(&regs)
+	MACHINE_REGS_OF_CALLER(&(regs))
 
 /* A vfork()ed child has our memory and its own descriptors. */
 static inline bool left_is_watched(void)

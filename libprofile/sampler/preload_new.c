@@ -63,7 +63,7 @@ static void *or_abort(void *block)
 #define NEW(name, parameters, arguments, plain)                               \
 	HOOK void *name parameters;                                           \
 	static void *first_##name parameters;                                 \
-	static void *(*next_##name) parameters = first_##name;                \
+	static __typeof__(&(name)) next_##name = first_##name;                \
                                                                               \
 	static void *plain_##name parameters                                  \
 	{                                                                     \
@@ -98,7 +98,7 @@ static void *or_abort(void *block)
 #define DELETE(name, parameters, arguments)                                   \
 	HOOK void name parameters;                                            \
 	static void first_##name parameters;                                  \
-	static void (*next_##name) parameters = first_##name;                 \
+	static __typeof__(&(name)) next_##name = first_##name;                \
                                                                               \
 	static void plain_##name parameters                                   \
 	{                                                                     \

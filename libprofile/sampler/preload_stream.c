@@ -7,9 +7,11 @@
 
 #include <wchar.h>
 
+typedef FILE *stream;
+
 /* A function that opens a stream, or NULL. */
 #define MAKES_FILE(name, parameters, arguments)                               \
-	HOOK FILE *name parameters                                            \
+	HOOK stream name parameters                                           \
 	{                                                                     \
 		REGS_OF_CALLER(regs);                                         \
 		NEXT(name);                                                   \
