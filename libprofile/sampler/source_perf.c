@@ -7,8 +7,9 @@
  *
  * The event has no ring buffer: a wake-up for each overflow becomes a signal
  * by O_ASYNC. It is enabled once; PERF_EVENT_IOC_REFRESH with cpu-clock hangs
- * Linux 6.16 and 6.17. close() may be a hook of ours, which no handler may
- * run: so it is raw.
+ * Linux 6.16 and 6.17. close() and fcntl() may be hooks of ours, which no
+ * handler may run, and which would call the events the program's: they are
+ * raw.
  */
 #include "sampler/source.h"
 
@@ -28,9 +29,9 @@ static int deliver_to(int fd, int tid, int signal)
 {
 	struct f_owner_ex owner = { F_OWNER_TID, tid };
 
-	if (fcntl(fd, F_SETSIG, signal) < 0 ||
-	    fcntl(fd, F_SETOWN_EX, &owner) < 0 ||
-	    fcntl(fd, F_SETFL, O_ASYNC | O_NONBLOCK) < 0 ||
+	if (syscall(SYS_fcntl, fd, F_SETSIG, signal) < 0 ||
+	    syscall(SYS_fcntl, fd, F_SETOWN_EX, &owner) < 0 ||
+	    syscall(SYS_fcntl, fd, F_SETFL, O_ASYNC | O_NONBLOCK) < 0 ||
 	    ioctl(fd, PERF_EVENT_IOC_ENABLE, 0) < 0)
 		return -errno;
 	return 0;
@@ -59,7 +60,7 @@ int source_perf_open(const struct source_wish *w, enum source_scope scope)
 	                  PERF_FLAG_FD_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	high = fcntl(fd, F_DUPFD_CLOEXEC, HIGH_FD);
+	high = (int)syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, HIGH_FD);
 	if (high >= 0) {
 		syscall(SYS_close, fd);
 		fd = high;
