@@ -19,6 +19,8 @@ static const char help[] =
 	"  --mutex[=N]          who lets others wait, one in N unlocks (1)\n"
 	"  --thread             the stacks of all threads, when it exits, at\n"
 	"                       --duration and at --dump\n"
+	"  --wall[=HZ]          where threads are, running or not, HZ looks a\n"
+	"                       second (100)\n"
 	"  --threadcreate       where threads are made\n"
 	"  --fd                 descriptors, streams and children that are\n"
 	"                       left over\n"
@@ -40,7 +42,8 @@ static const char help[] =
 	"The exit code is the command's.\n";
 
 enum {
-	OPT_CPU = 256, OPT_HEAP, OPT_BLOCK, OPT_MUTEX, OPT_THREAD, OPT_THREADCREATE,
+	OPT_CPU = 256, OPT_HEAP, OPT_BLOCK, OPT_MUTEX, OPT_WALL, OPT_THREAD,
+	OPT_THREADCREATE,
 	OPT_FD, OPT_SOURCE, OPT_LABEL, OPT_FOLLOW, OPT_DUMP, OPT_DURATION,
 	OPT_HELP, OPT_VERSION
 };
@@ -51,6 +54,7 @@ static const struct option rows[] = {
 	{ "block", optional_argument, NULL, OPT_BLOCK },
 	{ "mutex", optional_argument, NULL, OPT_MUTEX },
 	{ "thread", no_argument, NULL, OPT_THREAD },
+	{ "wall", optional_argument, NULL, OPT_WALL },
 	{ "threadcreate", no_argument, NULL, OPT_THREADCREATE },
 	{ "fd", no_argument, NULL, OPT_FD },
 	{ "source", required_argument, NULL, OPT_SOURCE },
@@ -161,6 +165,11 @@ static int take(struct wishes *w, int option)
 		break;
 	case OPT_THREAD:
 		w->target.kinds |= PROF_TARGET_THREAD;
+		break;
+	case OPT_WALL:
+		w->target.kinds |= PROF_TARGET_WALL;
+		is_good = number(&hz, optarg, 1000, "--wall");
+		w->target.wall_hz = (uint32_t)hz;
 		break;
 	case OPT_THREADCREATE:
 		w->target.kinds |= PROF_TARGET_THREADCREATE;

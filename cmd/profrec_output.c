@@ -135,6 +135,7 @@ static const struct kind {
 	{ PROF_TARGET_HEAP, "heap" },
 	{ PROF_TARGET_BLOCK, "block" },
 	{ PROF_TARGET_MUTEX, "mutex" },
+	{ PROF_TARGET_WALL, "wall" },
 	{ PROF_TARGET_THREAD, "thread" },
 	{ PROF_TARGET_THREADCREATE, "threadcreate" },
 	{ PROF_TARGET_FD, "fd" },

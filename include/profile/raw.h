@@ -131,7 +131,7 @@ struct prof_recorder {
 	enum prof_status (*mem)(void *ctx, int64_t rate,
 	                        const struct prof_mem_record *recs, size_t n,
 	                        struct prof_error *err);
-	/* name: "block", "mutex"; clock rate: as prof_from_block(). */
+	/* name: "block", "mutex", "wall"; clock rate: as prof_from_block(). */
 	enum prof_status (*block)(void *ctx, struct prof_str name,
 	                          int64_t cycles_per_second,
 	                          const struct prof_block_record *recs,

@@ -48,6 +48,9 @@ struct prof_cpu_options {
 	size_t size;
 	uint32_t hz; /* samples per second of CPU time, to 1000000; 0: 100 */
 	enum prof_cpu_source source;
+	/* Words of the log between handlers and the reader: a power of two
+	   from 512 to 131072; 0: 131072, which is Go's megabyte. */
+	uint32_t log_words;
 };
 
 /*
@@ -105,6 +108,18 @@ struct prof_cpu_counts {
 
 PROF_API void prof_cpu_get_counts(struct prof_cpu_counts *out);
 
+/*
+ * Drains the CPU profile into a sink until it ends, as Go's StartCPUProfile
+ * does behind the scenes: blocks until another thread calls prof_cpu_stop().
+ * Call it in place of prof_cpu_read(). format NULL is "pprof", with names;
+ * "raw" (or another format that holds recordings) goes to the sink as it
+ * comes, with all that prof_record() tells. PROF_UNKNOWN_FORMAT;
+ * PROF_UNSUPPORTED; PROF_SYSTEM (the sink); PROF_NOMEM; PROF_LIMIT.
+ */
+PROF_API enum prof_status prof_cpu_write(struct prof_sink sink,
+                                         const char *format,
+                                         struct prof_error *err);
+
 /* ---- Labels ---- */
 
 /*
@@ -146,16 +161,25 @@ PROF_API void prof_do(const struct prof_label_set *labels,
 /* ---- Profiles by name ---- */
 
 /*
- * A collection of stacks that led to something which is there now, by name:
- * Go's pprof.Profile. The sampler's own are "threadcreate", and where the
- * program's calls are seen "fd", "file" (what was opened and is not closed)
- * and "child" (what was forked and not waited for).
+ * A collection of stacks that led to something, by name: Go's pprof.Profile.
+ * The sampler's own are
+ *
+ *	thread        all threads now: Go's goroutine
+ *	threadcreate  where threads were made (under profrec --threadcreate)
+ *	heap, allocs  sampled allocations: two views of one table
+ *	block, mutex  who waited, and who let others wait
+ *	wall          where threads are, running or not: prof_wall_start()
+ *	fd, file      what was opened and is not closed (profrec --fd)
+ *	child         what was forked and not waited for (profrec --fd)
+ *
+ * The CPU profile is none of them, as in Go: it is a stream.
  */
 struct prof_collection;
 
 /*
  * A new collection, for ever. PROF_INVALID for a name that is empty, longer
- * than 47 bytes, or taken; PROF_LIMIT; PROF_NOMEM.
+ * than 47 bytes, or taken ("cpu" is); PROF_LIMIT: 64 in all; PROF_NOMEM.
+ * Source of the rules: Go's NewProfile, which panics where this fails.
  */
 PROF_API enum prof_status prof_new(struct prof_collection **out,
                                    const char *name, struct prof_error *err);
@@ -173,9 +197,27 @@ PROF_API const char *prof_name(const struct prof_collection *p);
  */
 PROF_API enum prof_status prof_add(struct prof_collection *p, const void *value,
                                    size_t skip, struct prof_error *err);
-/* Does nothing where the value is not in there. */
+/* Does nothing where the value is not in there, or p is the sampler's own. */
 PROF_API void prof_remove(struct prof_collection *p, const void *value);
+/*
+ * How many there are: values, threads, events of threadcreate, or records of
+ * heap, allocs, block, mutex and wall.
+ */
 PROF_API size_t prof_count(const struct prof_collection *p);
+
+/*
+ * The stacks of a collection that is fed by prof_add() and its like, one
+ * record for each value (with n 1), for threadcreate one for each stack. As
+ * Go's ThreadCreateProfile: *n is how many there are; true where they were
+ * put in recs[size]. The stacks they borrow, of up to 64 frames, stay for
+ * ever. Of the others, which have record types of their own, *n is 0.
+ */
+PROF_API bool prof_count_records(const struct prof_collection *p, size_t *n,
+                                 struct prof_count_record *recs, size_t size);
+/* The same of "threadcreate". */
+PROF_API bool prof_threadcreate_records(size_t *n,
+                                        struct prof_count_record *recs,
+                                        size_t size);
 
 /* ---- Threads ---- */
 
@@ -194,13 +236,44 @@ struct prof_thread_record {
 PROF_API bool prof_thread_records(size_t *n, struct prof_thread_record *recs,
                                   size_t size);
 
+/* ---- Wall-clock time ---- */
+
+struct prof_wall_options {
+	size_t size;
+	uint32_t hz; /* how often all threads are looked at, to 1000; 0: 100 */
+};
+
+/*
+ * Begins to look at all threads, hz times a second, from a thread of our own
+ * (which is in no profile). The time since the last look is added to the
+ * stack that a thread has, so a thread's stacks add up to the time that it
+ * was there. A thread that did not run since costs no walk; one that waits is
+ * read from outside and never notices; one that runs is interrupted. Stacks
+ * add up until the process ends, over starts and stops; they have up to 32
+ * frames. PROF_BUSY where it runs; PROF_INVALID (hz); PROF_SYSTEM: no thread,
+ * or no /proc; PROF_NOMEM.
+ */
+PROF_API enum prof_status
+prof_wall_start(const struct prof_wall_options *options,
+                struct prof_error *err);
+PROF_API void prof_wall_stop(void);
+
+/*
+ * As prof_mem_records(): for each stack how often it was seen (count) and the
+ * nanoseconds (cycles) that threads were there.
+ */
+PROF_API bool prof_wall_records(size_t *n, struct prof_block_record *recs,
+                                size_t size);
+
 /* ---- Memory ---- */
 
 /*
  * One allocation is sampled in every rate bytes on the average; 1 samples
- * all, 0 none. Off until it is set, but for programs under profrec --heap.
+ * all, 0 none. Off until it is set (524288 is Go's rate), but for programs
+ * under profrec --heap. Returns the rate there was; a negative one changes
+ * nothing, as with Go's SetMutexProfileFraction. Needs libprofile-preload.
  */
-PROF_API void prof_set_mem_rate(int64_t rate);
+PROF_API int64_t prof_set_mem_rate(int64_t rate);
 
 /*
  * One record for each stack and block size that was sampled, as they were
@@ -216,16 +289,18 @@ PROF_API bool prof_mem_records(size_t *n, struct prof_mem_record *recs,
  * The block profile: stacks that waited for mutexes, read-write locks,
  * condition variables, semaphores, barriers and threads. A wait of ns or
  * more is always recorded, a shorter one in proportion; 1 records all, 0
- * none. Needs libprofile-preload.
+ * none. Needs libprofile-preload. Returns the rate there was; a negative one
+ * changes nothing.
  */
-PROF_API void prof_set_block_rate(int64_t ns);
+PROF_API int64_t prof_set_block_rate(int64_t ns);
 
 /*
  * The mutex profile: stacks that unlocked what others waited for, with the
  * time these had waited. One of fraction unlocks is recorded and counts for
- * all; 1 records all, 0 none. Needs libprofile-preload.
+ * all; 1 records all, 0 none. Needs libprofile-preload. Returns the fraction
+ * there was; a negative one changes nothing.
  */
-PROF_API void prof_set_mutex_fraction(int32_t fraction);
+PROF_API int32_t prof_set_mutex_fraction(int32_t fraction);
 
 /* As prof_mem_records(). Cycles are nanoseconds, already scaled. */
 PROF_API bool prof_block_records(size_t *n, struct prof_block_record *recs,
@@ -236,14 +311,29 @@ PROF_API bool prof_mutex_records(size_t *n, struct prof_block_record *recs,
 /* ---- Profiles now ---- */
 
 /*
- * The profile of that name as it is now: "heap", "allocs" (the same, with
- * alloc_space as its default), "block", "mutex", "thread", or a collection.
- * As Go's Lookup(name).WriteTo(w, 0) with prof_write() behind it. PROF_INVALID
- * where there is none of the name; PROF_NOMEM; PROF_LIMIT. The caller frees
- * *out.
+ * The profile of that name as it is now: what prof_lookup() finds. "allocs"
+ * is "heap" with alloc_space as its default sample type; "wall" has
+ * samples/count and wall/nanoseconds. PROF_INVALID where there is none of the
+ * name; PROF_NOMEM; PROF_LIMIT. The caller frees *out.
  */
 PROF_API enum prof_status prof_snapshot(struct prof_profile **out,
                                         const char *name,
+                                        struct prof_error *err);
+
+/*
+ * Writes a profile as it is now, as Go's Profile.WriteTo.
+ *
+ * debug 0  pprof, compressed, with names
+ * debug 1  the legacy text that pprof reads too, with names as comments:
+ *          "NAME profile: total N", "heap profile: ...", "--- contention:",
+ *          "--- mutex:"; wall as contention
+ * debug 2  of "thread", the stacks of all threads for people, as Go prints
+ *          goroutines when a program crashes; of the others as 1
+ *
+ * PROF_INVALID (debug); PROF_SYSTEM (the sink, /proc); PROF_NOMEM; PROF_LIMIT.
+ */
+PROF_API enum prof_status prof_write_to(const struct prof_collection *p,
+                                        struct prof_sink sink, int debug,
                                         struct prof_error *err);
 
 /* ---- Recordings ---- */
@@ -256,6 +346,14 @@ PROF_API enum prof_status prof_snapshot(struct prof_profile **out,
 PROF_API enum prof_status prof_record(const struct prof_recorder *recorder,
                                       struct prof_error *err);
 
+/*
+ * Tells a recorder one profile as it is now, from header to end: what
+ * prof_lookup() finds of that name. PROF_INVALID where there is none.
+ */
+PROF_API enum prof_status
+prof_record_profile(const struct prof_recorder *recorder, const char *name,
+                    struct prof_error *err);
+
 /* ---- Another process ---- */
 
 /* What a program under profrec records; the sum of these. */
@@ -266,6 +364,7 @@ enum prof_target_kind {
 	PROF_TARGET_FD = 8, /* "fd", "file" and "child" */
 	PROF_TARGET_BLOCK = 16,
 	PROF_TARGET_MUTEX = 32,
+	PROF_TARGET_WALL = 64,
 	PROF_TARGET_THREAD = 128 /* see prof_target_take_threads() */
 };
 
@@ -277,6 +376,7 @@ struct prof_target_options {
 	int64_t mem_rate;    /* 0: 524288 */
 	int64_t block_rate_ns;  /* 0: 1 */
 	int32_t mutex_fraction; /* 0: 1 */
+	uint32_t wall_hz;       /* 0: 100 */
 	const struct prof_label_pair *labels; /* of its CPU samples */
 	size_t n_labels;
 	struct prof_str command; /* for the recording's header; borrowed */

@@ -119,12 +119,19 @@ void mem_add_records(struct prof_builder *b, struct address_map *addresses,
 
 /* ---- Blocking ---- */
 
-void block_set_types(struct prof_builder *b, struct prof_header *header)
+void block_set_types(struct prof_builder *b, struct prof_str name,
+                     struct prof_header *header)
 {
+	header->period = 1;
+	if (name.len == 4 && !memcmp(name.ptr, "wall", 4)) {
+		prof_add_sample_type(b, &TYPE("samples", "count"));
+		prof_add_sample_type(b, &TYPE("wall", "nanoseconds"));
+		header->period_type = TYPE("wall", "nanoseconds");
+		return;
+	}
 	prof_add_sample_type(b, &TYPE("contentions", "count"));
 	prof_add_sample_type(b, &TYPE("delay", "nanoseconds"));
 	header->period_type = TYPE("contentions", "count");
-	header->period = 1;
 }
 
 void block_add_records(struct prof_builder *b, struct address_map *addresses,
@@ -324,12 +331,18 @@ static int compare_groups(const void *a_, const void *b_, void *ctx)
 	return order ? order : (x.len > y.len) - (x.len < y.len);
 }
 
+void count_groups_sort(struct count_groups *g)
+{
+	if (g->b->status == PROF_OK && g->groups.n > 0)
+		qsort_r(g->groups.data, g->groups.n, sizeof(*g->groups.data),
+		        compare_groups, &g->keys);
+}
+
 void count_groups_finish(struct count_groups *g)
 {
-	if (g->b->status != PROF_OK || g->groups.n == 0)
+	if (g->b->status != PROF_OK)
 		return;
-	qsort_r(g->groups.data, g->groups.n, sizeof(*g->groups.data),
-	        compare_groups, &g->keys);
+	count_groups_sort(g);
 	for (size_t i = 0; i < g->groups.n; i++)
 		prof_add_sample(g->b, g->groups.data[i].stack,
 		                g->groups.data[i].label_set,
@@ -411,7 +424,7 @@ enum prof_status prof_from_block(struct prof_profile **out,
 	status = making_begin(&m, options, err);
 	if (status != PROF_OK)
 		return status;
-	block_set_types(m.b, &m.header);
+	block_set_types(m.b, STR("block"), &m.header);
 	block_add_records(m.b, &m.addresses, recs, n, cycles_per_second);
 	return making_end(out, &m, err);
 }

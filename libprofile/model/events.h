@@ -21,7 +21,9 @@ void mem_add_records(struct prof_builder *b, struct address_map *addresses,
                      const struct prof_mem_record *recs, size_t n,
                      int64_t rate);
 
-void block_set_types(struct prof_builder *b, struct prof_header *header);
+/* name: "wall" is time, any other contentions. */
+void block_set_types(struct prof_builder *b, struct prof_str name,
+                     struct prof_header *header);
 void block_add_records(struct prof_builder *b, struct address_map *addresses,
                        const struct prof_block_record *recs, size_t n,
                        int64_t cycles_per_second);
@@ -48,7 +50,9 @@ void count_set_types(struct prof_builder *b, struct prof_str name,
 void count_groups_add(struct count_groups *g, struct address_map *addresses,
                       int64_t n, const uint64_t *pcs, size_t n_pcs,
                       const struct prof_label *labels, size_t n_labels);
-/* Adds the samples in Go's order. */
+/* Puts the groups in Go's order: the most counted first, then by key. */
+void count_groups_sort(struct count_groups *g);
+/* The same, and adds the samples. */
 void count_groups_finish(struct count_groups *g);
 
 #endif

@@ -489,7 +489,7 @@ static enum prof_status on_block(void *ctx, struct prof_str name,
 	if (!is_wanted(f, name, name))
 		return fold_status(f, err);
 	if (!f->has_types)
-		block_set_types(f->b, &f->header);
+		block_set_types(f->b, name, &f->header);
 	f->has_types = true;
 	if (cycles_per_second <= 0)
 		builder_fail(f->b, PROF_CORRUPT, "a clock of %lld cycles per "

@@ -9,6 +9,8 @@
 
 #include "sampler/cfi.h"
 
+#include <profile/sampler.h>
+
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,6 +28,13 @@ enum counts_builtin {
 	COUNTS_FD,
 	COUNTS_FILE,
 	COUNTS_CHILD,
+	COUNTS_KEPT_ELSEWHERE, /* from here on: names, without entries */
+	COUNTS_THREAD = COUNTS_KEPT_ELSEWHERE,
+	COUNTS_HEAP,
+	COUNTS_ALLOCS,
+	COUNTS_BLOCK,
+	COUNTS_MUTEX,
+	COUNTS_WALL,
 	COUNTS_BUILTINS
 };
 
@@ -46,6 +55,9 @@ struct count_table {
 };
 
 void counts_keep_in(struct count_table *table);
+
+/* The place of a collection in the list. */
+uint32_t counts_index(const struct prof_collection *p);
 
 /*
  * Adds a key to a builtin profile with the stack of the caller with regs; a

@@ -12,6 +12,7 @@
 #include "sampler/futex_lock.h"
 #include "sampler/source.h"
 #include "sampler/state.h"
+#include "sampler/wall.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -148,8 +149,11 @@ static void arm(uint32_t tid, uint64_t start_routine, enum arming from)
 {
 	struct state_cpu *c = &sampler_state->cpu;
 	bool is_known;
-	struct thread *t = threads_claim(tid, &is_known);
+	struct thread *t;
 
+	if (threads_are_hidden(tid))
+		return;
+	t = threads_claim(tid, &is_known);
 	if (is_known)
 		return;
 	if (!t) {
@@ -275,6 +279,21 @@ static bool set_handler(struct prof_error *err)
 	return true;
 }
 
+bool cpu_set_handler(struct prof_error *err)
+{
+	bool is_set;
+
+	futex_lock_take(&cpu_lock);
+	is_set = set_handler(err);
+	futex_lock_give(&cpu_lock);
+	return is_set;
+}
+
+bool cpu_signal_is_used(void)
+{
+	return atomic_load(&cpu_run.is_active) || wall_is_on();
+}
+
 size_t cpu_interrupt(uint32_t tid, uint64_t *pcs, size_t max,
                      enum unwind_end *end)
 {
@@ -289,12 +308,8 @@ size_t cpu_interrupt(uint32_t tid, uint64_t *pcs, size_t max,
 	r->pcs = pcs;
 	r->max = max;
 	r->n = 0;
-	futex_lock_take(&cpu_lock);
-	if (!set_handler(NULL)) {
-		futex_lock_give(&cpu_lock);
+	if (!cpu_set_handler(NULL))
 		return 0;
-	}
-	futex_lock_give(&cpu_lock);
 	atomic_store(&r->state, REQUEST_ASKED);
 	if (syscall(SYS_rt_tgsigqueueinfo, getpid(), tid, CPU_SIGNAL, &info) == 0)
 		syscall(SYS_futex, &r->state, FUTEX_WAIT_PRIVATE, REQUEST_ASKED,
@@ -307,11 +322,11 @@ size_t cpu_interrupt(uint32_t tid, uint64_t *pcs, size_t max,
 	return r->n;
 }
 
-static void init_ring(struct ring *ring)
+static void init_ring(struct ring *ring, uint32_t n_words)
 {
 	struct state *s = sampler_state;
 
-	ring_init(ring, &s->ring, s->ring_words, STATE_RING_WORDS, s->ring_tags,
+	ring_init(ring, &s->ring, s->ring_words, n_words, s->ring_tags,
 	          STATE_RING_TAGS, 1);
 }
 
@@ -319,6 +334,8 @@ static void reset(const struct prof_cpu_options *o)
 {
 	struct state *s = sampler_state;
 	const uint64_t hz = o->hz ? o->hz : 100;
+	const uint32_t n_words = o->log_words ? o->log_words
+	                                      : STATE_RING_WORDS;
 
 	memset(&s->cpu, 0, sizeof(s->cpu));
 	if (atomic_load(&s->ring.w) != 0) {
@@ -326,8 +343,8 @@ static void reset(const struct prof_cpu_options *o)
 		memset((void *)s->ring_tags, 0, sizeof(s->ring_tags));
 	}
 	memset(&s->ring, 0, sizeof(s->ring));
-	init_ring(&cpu_run.ring);
-	init_ring(&reader);
+	init_ring(&cpu_run.ring, n_words);
+	init_ring(&reader, n_words);
 	atomic_store(&s->cpu.hz, hz);
 	atomic_store(&s->cpu.source, cpu_run.source);
 	cpu_run.period_ns = 1000000000 / hz;
@@ -336,17 +353,27 @@ static void reset(const struct prof_cpu_options *o)
 	ring_write(&cpu_run.ring, sampler_now(), 0, &hz, 1, NULL, 0);
 }
 
+static bool is_valid(const struct prof_cpu_options *o)
+{
+	const uint32_t n = o->log_words ? o->log_words : STATE_RING_WORDS;
+
+	return o->hz <= 1000000 && o->source <= PROF_CPU_TIMER && n >= 512 &&
+	       n <= STATE_RING_WORDS && (n & (n - 1)) == 0;
+}
+
 enum prof_status prof_cpu_start(const struct prof_cpu_options *options,
                                 struct prof_error *err)
 {
-	const struct prof_cpu_options o =
-		options ? *options : (struct prof_cpu_options){ .size = 0 };
+	struct prof_cpu_options o = { .size = sizeof(o) };
 	enum prof_status status = PROF_OK;
 	enum arming from = FROM_NOW;
 
-	if (o.hz > 1000000 || o.source > PROF_CPU_TIMER)
+	if (options)
+		memcpy(&o, options,
+		       options->size < sizeof(o) ? options->size : sizeof(o));
+	if (!is_valid(&o))
 		return error_set(err, PROF_INVALID,
-		                 "CPU rate or source out of range");
+		                 "CPU rate, source or log out of range");
 	if (!sampler_init(err))
 		return PROF_NOMEM;
 	futex_lock_take(&cpu_lock);
@@ -465,8 +492,9 @@ void cpu_before_exec(void)
 	const struct timespec no_wait = { 0, 0 };
 	sigset_t ours, old;
 
-	if (!atomic_load(&cpu_run.is_active))
+	if (!cpu_signal_is_used())
 		return;
+	wall_pause();
 	sigemptyset(&ours);
 	sigaddset(&ours, CPU_SIGNAL);
 	/* Raw, as sigprocmask() may be a hook that spares our signal. */
@@ -481,6 +509,7 @@ void cpu_before_exec(void)
 
 void cpu_after_failed_exec(void)
 {
+	wall_resume();
 	if (atomic_load(&cpu_run.is_active))
 		arm(threads_my_tid(), 0, FROM_NOW);
 }
@@ -496,6 +525,7 @@ void cpu_after_fork(void)
 			syscall(SYS_close, t->perf_fd);
 	}
 	threads_after_fork();
+	wall_after_fork();
 	memset(&cpu_lock, 0, sizeof(cpu_lock));
 	memset(&cpu_run, 0, sizeof(cpu_run));
 	reader_is_at_end = true;

@@ -72,7 +72,15 @@ extern struct stack_request cpu_request;
 size_t cpu_interrupt(uint32_t tid, uint64_t *pcs, size_t max,
                      enum unwind_end *end);
 
+/* The handler is set, and stays. */
+bool cpu_set_handler(struct prof_error *err);
+
 /* ---- For hooks ---- */
+
+/* Signals of ours may come: they are not to be blocked or handled by others,
+   nor to be pending when the program is replaced. */
+bool cpu_signal_is_used(void);
+
 
 /* In a new thread; start_routine is a return address in it. */
 void cpu_thread_begin(uint64_t start_routine);

@@ -10,6 +10,7 @@
 #include "sampler/source.h"
 #include "sampler/state.h"
 #include "sampler/unwind.h"
+#include "sampler/wall.h"
 
 #include <errno.h>
 #include <linux/futex.h>
@@ -23,14 +24,21 @@ struct stack_request cpu_request;
 
 enum tick { TICK_PERF, TICK_TIMER, TICK_REQUEST, TICK_FOREIGN };
 
+static bool is_request(const void *cookie)
+{
+	const uintptr_t at = (uintptr_t)cookie;
+
+	return cookie == &cpu_request ||
+	       at - (uintptr_t)wall_requests < sizeof(wall_requests);
+}
+
 static enum tick tick_of(const siginfo_t *info)
 {
 	if (info->si_code == SI_TIMER && info->si_value.sival_ptr == &cpu_run)
 		return TICK_TIMER;
 	if (info->si_code == POLL_IN)
 		return TICK_PERF;
-	if (info->si_code == SI_QUEUE &&
-	    info->si_value.sival_ptr == &cpu_request)
+	if (info->si_code == SI_QUEUE && is_request(info->si_value.sival_ptr))
 		return TICK_REQUEST;
 	return TICK_FOREIGN;
 }
@@ -151,9 +159,8 @@ static void sample(enum tick tick, const siginfo_t *info, void *ucontext)
 }
 
 /* Who asked may have given up: then the answer goes nowhere. */
-static void answer(const void *ucontext)
+static void answer(struct stack_request *r, const void *ucontext)
 {
-	struct stack_request *r = &cpu_request;
 	uint32_t asked = REQUEST_ASKED;
 	struct cfi_regs regs;
 
@@ -162,7 +169,9 @@ static void answer(const void *ucontext)
 	machine_regs_of_signal(&regs, ucontext);
 	r->n = unwind(r->pcs, r->max, &regs, UNWIND_AT_INSTRUCTION, &r->end);
 	atomic_store(&r->state, REQUEST_DONE);
-	syscall(SYS_futex, &r->state, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+	if (r == &cpu_request) /* others look again anyway */
+		syscall(SYS_futex, &r->state, FUTEX_WAKE_PRIVATE, 1, NULL, NULL,
+		        0);
 }
 
 void cpu_on_signal(int signal, siginfo_t *info, void *ucontext)
@@ -173,7 +182,7 @@ void cpu_on_signal(int signal, siginfo_t *info, void *ucontext)
 	if (tick == TICK_FOREIGN) {
 		pass_on(signal, info, ucontext);
 	} else if (tick == TICK_REQUEST) {
-		answer(ucontext);
+		answer(info->si_value.sival_ptr, ucontext);
 	} else {
 		atomic_fetch_add(&cpu_run.in_handler, 1);
 		if (atomic_load(&cpu_run.is_active))

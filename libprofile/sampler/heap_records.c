@@ -5,10 +5,12 @@
 
 #include <string.h>
 
-void prof_set_mem_rate(int64_t rate)
+int64_t prof_set_mem_rate(int64_t rate)
 {
-	if (sampler_init(NULL))
-		atomic_store(&sampler_state->mem.rate, rate < 0 ? 0 : rate);
+	if (!sampler_init(NULL))
+		return 0;
+	return rate < 0 ? atomic_load(&sampler_state->mem.rate)
+	                : atomic_exchange(&sampler_state->mem.rate, rate);
 }
 
 /* Fills one record from a bucket of a table that is not trusted. */

@@ -93,8 +93,8 @@ static struct wait_bucket *find_bucket(struct wait_table *t, uint32_t stack)
 	return &t->buckets[i];
 }
 
-static void add(struct wait_table *t, uint32_t stack, double count,
-                double delay_ns)
+void locks_add(struct wait_table *t, uint32_t stack, double count,
+               double delay_ns)
 {
 	struct wait_bucket *b;
 
@@ -131,9 +131,9 @@ void lock_note_wait(uint64_t ns, const struct cfi_regs *regs)
 	if (rate <= 0)
 		return;
 	if (d >= r)
-		add(block_table, stack_of(regs), 1, d);
+		locks_add(block_table, stack_of(regs), 1, d);
 	else if ((uint64_t)d > sampler_random() % (uint64_t)rate)
-		add(block_table, stack_of(regs), r / d, r);
+		locks_add(block_table, stack_of(regs), r / d, r);
 }
 
 uint64_t lock_begin_wait(const void *lock)
@@ -190,7 +190,7 @@ void lock_end_wait(const void *lock, uint64_t begin, enum lock_holder let_go_by,
 		return;
 	fraction = atomic_load(&mutex_table->rate);
 	if (stack != 0 && fraction > 0)
-		add(mutex_table, stack, (double)fraction,
+		locks_add(mutex_table, stack, (double)fraction,
 		    (double)fraction * (double)ns);
 	lock_note_wait(ns, regs);
 }

@@ -71,6 +71,10 @@ static inline bool lock_is_awaited(const void *lock)
 	                            memory_order_relaxed) != 0;
 }
 
+/* Adds to the bucket of a stack. Not in a signal handler. */
+void locks_add(struct wait_table *t, uint32_t stack, double count,
+               double delay_ns);
+
 /* Who gives a lock up. A reader that waits is let go by one who has written,
    a writer by anybody. */
 enum lock_holder { LOCK_OWNER, LOCK_READER, LOCK_ANYBODY };

@@ -5,20 +5,28 @@
 
 #include <string.h>
 
-void prof_set_block_rate(int64_t ns)
+static int64_t set_rate(_Atomic int64_t *rate, int64_t wish)
 {
-	if (!sampler_init(NULL))
-		return;
-	atomic_store(&sampler_state->block.rate, ns < 0 ? 0 : ns);
+	int64_t old;
+
+	if (wish < 0)
+		return atomic_load(rate);
+	old = atomic_exchange(rate, wish);
 	locks_update_watch();
+	return old;
 }
 
-void prof_set_mutex_fraction(int32_t fraction)
+int64_t prof_set_block_rate(int64_t ns)
 {
-	if (!sampler_init(NULL))
-		return;
-	atomic_store(&sampler_state->mutex.rate, fraction < 0 ? 0 : fraction);
-	locks_update_watch();
+	return sampler_init(NULL) ? set_rate(&sampler_state->block.rate, ns)
+	                          : 0;
+}
+
+int32_t prof_set_mutex_fraction(int32_t fraction)
+{
+	return sampler_init(NULL)
+	               ? (int32_t)set_rate(&sampler_state->mutex.rate, fraction)
+	               : 0;
 }
 
 size_t lock_records(struct prof_block_record *recs, size_t size,
@@ -64,6 +72,12 @@ bool prof_block_records(size_t *n, struct prof_block_record *recs, size_t size)
 	*n = 0;
 	return !sampler_state ||
 	       records(n, recs, size, &sampler_state->block);
+}
+
+bool prof_wall_records(size_t *n, struct prof_block_record *recs, size_t size)
+{
+	*n = 0;
+	return !sampler_state || records(n, recs, size, &sampler_state->wall);
 }
 
 bool prof_mutex_records(size_t *n, struct prof_block_record *recs, size_t size)

@@ -159,6 +159,9 @@ static void begin(void)
 		prof_set_block_rate(s->options.block_rate_ns);
 	if (s->options.kinds & PROF_TARGET_MUTEX)
 		prof_set_mutex_fraction(s->options.mutex_fraction);
+	if (s->options.kinds & PROF_TARGET_WALL)
+		prof_wall_start(&PROF_OPTIONS(prof_wall_options,
+			.hz = s->options.wall_hz), NULL);
 	if (s->options.kinds & PROF_TARGET_CPU)
 		prof_cpu_start(&PROF_OPTIONS(prof_cpu_options,
 			.hz = s->options.cpu_hz,

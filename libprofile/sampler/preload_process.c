@@ -175,7 +175,7 @@ HOOK int dlclose(void *handle)
 
 static bool is_ours(int signal)
 {
-	return signal == CPU_SIGNAL && atomic_load(&cpu_run.is_active);
+	return signal == CPU_SIGNAL && cpu_signal_is_used();
 }
 
 HOOK int sigaction(int signal, const struct sigaction *action,

@@ -10,6 +10,7 @@
 #include "sampler/futex_lock.h"
 #include "sampler/labels.h"
 #include "sampler/machine.h"
+#include "sampler/wall.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -81,7 +82,7 @@ static void *profiled_thread(void *arg)
 
 	give_start(arg);
 	prof_labels_set(s.labels);
-	if (atomic_load(&cpu_run.is_active))
+	if (cpu_signal_is_used())
 		unblock_our_signal();
 	cpu_thread_begin((uint64_t)(uintptr_t)s.routine + 1);
 	pthread_cleanup_push(thread_ended, NULL);
@@ -98,6 +99,8 @@ HOOK int pthread_create(pthread_t *thread, const pthread_attr_t *attr,
 	int result;
 
 	NEXT(pthread_create);
+	if (wall_makes_thread)
+		return next(thread, attr, routine, arg);
 	s = take_start();
 	if (!s)
 		return next(thread, attr, routine, arg);

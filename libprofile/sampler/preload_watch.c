@@ -18,6 +18,7 @@ static void *answer(void *arg)
 	uint32_t asked, answered = 0;
 
 	atomic_store(&t->watcher, threads_my_tid());
+	threads_hide(threads_my_tid());
 	for (;;) {
 		asked = atomic_load(&t->asked);
 		if (asked == answered) {

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "sampler/stacks.h"
+#include "sampler/threads.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -155,7 +156,7 @@ static enum prof_status tell_mem(struct recording *r, struct prof_error *err)
 	struct prof_mem_record *recs;
 	enum prof_status status;
 
-	if (n == 0 && rate == 0)
+	if (n == 0 && rate == 0 && !r->tells_empty)
 		return PROF_OK;
 	recs = mem_zeroed(a, n + 1, sizeof(*recs));
 	if (!recs)
@@ -176,7 +177,7 @@ static enum prof_status tell_block(struct recording *r, const char *name,
 	enum prof_status status;
 	size_t got;
 
-	if (n == 0 && atomic_load(&t->rate) == 0)
+	if (n == 0 && atomic_load(&t->rate) == 0 && !r->tells_empty)
 		return PROF_OK;
 	recs = mem_zeroed(a, n + 1, sizeof(*recs));
 	if (!recs)
@@ -207,34 +208,39 @@ static size_t collect(struct prof_count_record *recs, const struct state *s,
 	return n;
 }
 
+static enum prof_status tell_thread_records(
+	struct recording *r, const struct prof_thread_record *threads, size_t n,
+	struct prof_error *err)
+{
+	const struct prof_allocator *a = &mem_malloc;
+	struct prof_count_record *recs = mem_zeroed(a, n + 1, sizeof(*recs));
+	enum prof_status status;
+	size_t i;
+
+	if (!recs)
+		return error_nomem(err);
+	for (i = 0; i < n; i++) {
+		recs[i].n = 1;
+		recs[i].pcs = threads[i].stack;
+		while (recs[i].n_pcs < THREAD_TABLE_DEPTH &&
+		       threads[i].stack[recs[i].n_pcs])
+			recs[i].n_pcs++;
+	}
+	status = r->to->count(r->to->ctx, str("thread"), recs, n, err);
+	mem_free(a, recs, (n + 1) * sizeof(*recs));
+	return status;
+}
+
+/* Those that were taken when somebody asked. */
 static enum prof_status tell_threads(struct recording *r,
                                      struct prof_error *err)
 {
 	const struct thread_table *t = &r->state->threads;
-	const struct prof_allocator *a = &mem_malloc;
-	const size_t size = THREAD_TABLE_MAX * sizeof(struct prof_count_record);
 	const uint32_t n = thread_table_n(t);
-	struct prof_count_record *recs;
-	enum prof_status status;
-	uint32_t i;
 
 	if (n == 0 && !(r->state->options.kinds & PROF_TARGET_THREAD))
 		return PROF_OK;
-	recs = mem_zeroed(a, THREAD_TABLE_MAX, sizeof(*recs));
-	if (!recs)
-		return error_nomem(err);
-	for (i = 0; i < n; i++) {
-		const struct prof_thread_record *from = &t->recs[i];
-
-		recs[i].n = 1;
-		recs[i].pcs = from->stack;
-		while (recs[i].n_pcs < THREAD_TABLE_DEPTH &&
-		       from->stack[recs[i].n_pcs])
-			recs[i].n_pcs++;
-	}
-	status = r->to->count(r->to->ctx, str("thread"), recs, n, err);
-	mem_free(a, recs, size);
-	return status;
+	return tell_thread_records(r, t->recs, n, err);
 }
 
 /* An empty profile is an answer where somebody asked. */
@@ -244,42 +250,55 @@ static bool is_wished(const struct state *s, uint32_t profile)
 
 	return profile == COUNTS_THREADCREATE
 	               ? kinds & PROF_TARGET_THREADCREATE
-	               : profile < COUNTS_BUILTINS && (kinds & PROF_TARGET_FD);
+	               : profile <= COUNTS_CHILD && (kinds & PROF_TARGET_FD);
+}
+
+static enum prof_status tell_count(struct recording *r, uint32_t i,
+                                   struct prof_error *err)
+{
+	const struct prof_allocator *a = &mem_malloc;
+	const size_t size = COUNTS_ENTRIES * sizeof(struct prof_count_record);
+	struct prof_count_record *recs = mem_resize(a, NULL, 0, size);
+	char name[COUNTS_NAME + 1] = "";
+	enum prof_status status;
+
+	if (!recs)
+		return error_nomem(err);
+	memcpy(name, r->state->counts.names[i], COUNTS_NAME);
+	status = r->to->count(r->to->ctx, str(name), recs,
+	                      collect(recs, r->state, i), err);
+	mem_free(a, recs, size);
+	return status;
 }
 
 static enum prof_status tell_counts(struct recording *r,
                                     struct prof_error *err)
 {
 	const struct count_table *c = &r->state->counts;
-	const struct prof_allocator *a = &mem_malloc;
-	const size_t size = COUNTS_ENTRIES * sizeof(struct prof_count_record);
-	struct prof_count_record *recs = NULL;
 	enum prof_status status = PROF_OK;
 	uint32_t n = atomic_load(&c->n_profiles), i;
 
 	if (n > COUNTS_PROFILES)
 		n = COUNTS_PROFILES;
-	for (i = 0; i < n && status == PROF_OK; i++) {
-		char name[COUNTS_NAME + 1] = "";
-
-		if (atomic_load(&c->n[i]) == 0 && !is_wished(r->state, i))
-			continue;
-		if (!recs)
-			recs = mem_resize(a, NULL, 0, size);
-		if (!recs)
-			return error_nomem(err);
-		memcpy(name, c->names[i], COUNTS_NAME);
-		status = r->to->count(r->to->ctx, str(name), recs,
-		                      collect(recs, r->state, i), err);
-	}
-	mem_free(a, recs, size);
+	for (i = 0; i < n && status == PROF_OK; i++)
+		if (atomic_load(&c->n[i]) != 0 || is_wished(r->state, i))
+			status = tell_count(r, i, err);
 	return status;
+}
+
+static enum prof_status tell_end(struct recording *r, uint64_t end,
+                                 struct prof_error *err)
+{
+	const uint64_t begin = atomic_load(&r->state->clock_ns);
+
+	return r->to->end(r->to->ctx,
+	                  begin && end > begin ? (int64_t)(end - begin) : 0,
+	                  r->lost, err);
 }
 
 enum prof_status record_end(struct recording *r, struct prof_error *err)
 {
 	const struct state *s = r->state;
-	const uint64_t begin = atomic_load(&s->clock_ns);
 	uint64_t end = atomic_load(&s->end_ns);
 	enum prof_status status = record_modules(r, err);
 
@@ -292,15 +311,12 @@ enum prof_status record_end(struct recording *r, struct prof_error *err)
 	if (status == PROF_OK)
 		status = tell_block(r, "mutex", &s->mutex, err);
 	if (status == PROF_OK)
+		status = tell_block(r, "wall", &s->wall, err);
+	if (status == PROF_OK)
 		status = tell_threads(r, err);
 	if (status == PROF_OK)
 		status = tell_counts(r, err);
-	if (status == PROF_OK)
-		status = r->to->end(r->to->ctx,
-		                    begin && end > begin
-		                            ? (int64_t)(end - begin) : 0,
-		                    r->lost, err);
-	return status;
+	return status == PROF_OK ? tell_end(r, end, err) : status;
 }
 
 /* ---- This process ---- */
@@ -326,7 +342,8 @@ enum prof_status prof_record(const struct prof_recorder *recorder,
 	if (atomic_load(&sampler_state->mem.rate))
 		kinds |= PROF_RECORDS_MEM;
 	if (atomic_load(&sampler_state->block.rate) ||
-	    atomic_load(&sampler_state->mutex.rate))
+	    atomic_load(&sampler_state->mutex.rate) ||
+	    atomic_load(&sampler_state->wall.rate))
 		kinds |= PROF_RECORDS_BLOCK;
 	status = record_header(r, (struct prof_str){ NULL, 0 }, kinds, err);
 	while (status == PROF_OK && prof_cpu_read(&chunk) == PROF_GOT_CHUNK)
@@ -334,6 +351,88 @@ enum prof_status prof_record(const struct prof_recorder *recorder,
 		                      chunk.n_tags, err);
 	if (status == PROF_OK)
 		status = record_end(r, err);
+	mem_free(a, r, sizeof(*r));
+	return status;
+}
+
+/* ---- One profile of this process ---- */
+
+/* The stacks of all threads now. Their code may be met for the first time, so
+   the modules come after them. */
+static enum prof_status tell_threads_now(struct recording *r,
+                                         struct prof_error *err)
+{
+	const struct prof_allocator *a = &mem_malloc;
+	const size_t size = THREADS_MAX;
+	struct prof_thread_record *threads =
+		mem_resize(a, NULL, 0, size * sizeof(*threads));
+	enum prof_status status;
+	size_t n;
+
+	if (!threads)
+		return error_nomem(err);
+	prof_thread_records(&n, threads, size);
+	status = record_modules(r, err);
+	if (status == PROF_OK)
+		status = tell_thread_records(r, threads, n < size ? n : size,
+		                             err);
+	mem_free(a, threads, size * sizeof(*threads));
+	return status;
+}
+
+static enum prof_status tell_profile(struct recording *r, uint32_t i,
+                                     struct prof_error *err)
+{
+	switch (i) {
+	case COUNTS_THREAD:
+		return tell_threads_now(r, err);
+	case COUNTS_HEAP:
+	case COUNTS_ALLOCS:
+		return tell_mem(r, err);
+	case COUNTS_BLOCK:
+		return tell_block(r, "block", &r->state->block, err);
+	case COUNTS_MUTEX:
+		return tell_block(r, "mutex", &r->state->mutex, err);
+	case COUNTS_WALL:
+		return tell_block(r, "wall", &r->state->wall, err);
+	default:
+		return tell_count(r, i, err);
+	}
+}
+
+static uint64_t kind_of(uint32_t i)
+{
+	if (i == COUNTS_HEAP || i == COUNTS_ALLOCS)
+		return PROF_RECORDS_MEM;
+	return i >= COUNTS_BLOCK && i <= COUNTS_WALL ? PROF_RECORDS_BLOCK
+	                                             : PROF_RECORDS_COUNT;
+}
+
+enum prof_status prof_record_profile(const struct prof_recorder *recorder,
+                                     const char *name, struct prof_error *err)
+{
+	const struct prof_collection *p = prof_lookup(name);
+	const struct prof_allocator *a = &mem_malloc;
+	enum prof_status status;
+	struct recording *r;
+
+	if (!p)
+		return error_set(err, PROF_INVALID,
+		                 "there is no profile \"%.48s\"", name);
+	r = mem_zeroed(a, 1, sizeof(*r));
+	if (!r)
+		return error_nomem(err);
+	r->state = sampler_state;
+	r->to = recorder;
+	r->tells_empty = true;
+	status = record_header(r, (struct prof_str){ NULL, 0 },
+	                       kind_of(counts_index(p)), err);
+	if (status == PROF_OK)
+		status = record_modules(r, err);
+	if (status == PROF_OK)
+		status = tell_profile(r, counts_index(p), err);
+	if (status == PROF_OK)
+		status = tell_end(r, sampler_now(), err);
 	mem_free(a, r, sizeof(*r));
 	return status;
 }

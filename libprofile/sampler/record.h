@@ -16,6 +16,7 @@ struct recording {
 	uint32_t n_modules; /* that were told */
 	uint64_t lost;      /* by the words that were told */
 	bool has_header;
+	bool tells_empty; /* profiles too that have nothing */
 	/* A bit for each tag that was told: tags are multiples of 8. */
 	uint8_t told[LABELS_BYTES / 64 + 1];
 };

@@ -20,7 +20,8 @@ struct prof_collection {
 
 /* In the order of enum counts_builtin. */
 static const char builtin_names[COUNTS_BUILTINS][16] = {
-	"threadcreate", "fd", "file", "child",
+	"threadcreate", "fd",     "file",  "child", "thread",
+	"heap",         "allocs", "block", "mutex", "wall",
 };
 
 static struct count_table *count_table;
@@ -179,7 +180,7 @@ static struct prof_collection *at(uint32_t i)
 	return (struct prof_collection *)(void *)count_table->names[i];
 }
 
-static uint32_t index_of(const struct prof_collection *p)
+uint32_t counts_index(const struct prof_collection *p)
 {
 	return (uint32_t)((p->name - count_table->names[0]) / COUNTS_NAME);
 }
@@ -200,19 +201,6 @@ struct prof_collection *prof_lookup(const char *name)
 	return sampler_init(NULL) ? lookup(name) : NULL;
 }
 
-/* Names of what has a writer of its own. */
-static bool is_reserved(const char *name)
-{
-	static const char names[][8] = { "cpu",   "wall",  "heap", "allocs",
-		                         "block", "mutex", "thread" };
-	size_t i;
-
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (!strcmp(names[i], name))
-			return true;
-	return false;
-}
-
 enum prof_status prof_new(struct prof_collection **out, const char *name,
                           struct prof_error *err)
 {
@@ -227,7 +215,7 @@ enum prof_status prof_new(struct prof_collection **out, const char *name,
 		return PROF_NOMEM;
 	counts_lock();
 	n = atomic_load(&count_table->n_profiles);
-	if (is_reserved(name) || lookup(name)) {
+	if (!strcmp(name, "cpu") || lookup(name)) {
 		status = error_set(err, PROF_INVALID,
 		                   "there is a profile \"%s\" already", name);
 	} else if (n == COUNTS_PROFILES) {
@@ -266,11 +254,6 @@ size_t prof_profiles(struct prof_collection **out, size_t size)
 	return n;
 }
 
-size_t prof_count(const struct prof_collection *p)
-{
-	return atomic_load(&count_table->n[index_of(p)]);
-}
-
 /* The stack from the caller of the public function on, less skip frames. */
 static uint32_t stack_after(const struct cfi_regs *regs, size_t skip)
 {
@@ -293,7 +276,7 @@ enum prof_status prof_add(struct prof_collection *p, const void *value,
 	const uint64_t key = (uint64_t)(uintptr_t)value;
 	enum prof_status status = PROF_OK;
 	struct cfi_regs regs;
-	uint32_t stack, profile = index_of(p) + 1;
+	uint32_t stack, profile = counts_index(p) + 1;
 
 	MACHINE_REGS_OF_CALLER(&regs);
 	if (profile <= COUNTS_BUILTINS)
@@ -317,8 +300,8 @@ void prof_remove(struct prof_collection *p, const void *value)
 	struct count_entry *e;
 
 	counts_lock();
-	e = find_entry(index_of(p) + 1, (uint64_t)(uintptr_t)value);
-	if (e && index_of(p) >= COUNTS_BUILTINS)
+	e = find_entry(counts_index(p) + 1, (uint64_t)(uintptr_t)value);
+	if (e && counts_index(p) >= COUNTS_BUILTINS)
 		remove_entry(e);
 	counts_unlock();
 }

@@ -38,6 +38,7 @@ struct state_options {
 	uint32_t cpu_hz, cpu_source;
 	int64_t mem_rate, block_rate_ns;
 	int32_t mutex_fraction;
+	uint32_t wall_hz;
 	char labels[1024];
 };
 
@@ -63,8 +64,8 @@ struct state {
 	struct stack_table stacks;
 	struct mem_table mem;
 	struct count_table counts;
-	struct wait_table block, mutex;
 	struct thread_table threads;
+	struct wait_table block, mutex, wall; /* rate of wall: ns, while on */
 	_Alignas(4096) _Atomic uint64_t ring_words[STATE_RING_WORDS];
 	_Atomic uint64_t ring_tags[STATE_RING_TAGS];
 };

@@ -49,6 +49,7 @@ static void put_options(struct state *s, const struct prof_target_options *o)
 	s->options.cpu_source = o->cpu_source;
 	s->options.mem_rate = o->mem_rate ? o->mem_rate : 524288;
 	s->options.block_rate_ns = o->block_rate_ns ? o->block_rate_ns : 1;
+	s->options.wall_hz = o->wall_hz ? o->wall_hz : 100;
 	s->options.mutex_fraction = o->mutex_fraction ? o->mutex_fraction : 1;
 }
 
@@ -148,7 +149,8 @@ static uint64_t record_kinds(const struct prof_target *t)
 	if (t->kinds & (PROF_TARGET_THREADCREATE | PROF_TARGET_FD |
 	                PROF_TARGET_THREAD))
 		kinds |= PROF_RECORDS_COUNT;
-	if (t->kinds & (PROF_TARGET_BLOCK | PROF_TARGET_MUTEX))
+	if (t->kinds &
+	    (PROF_TARGET_BLOCK | PROF_TARGET_MUTEX | PROF_TARGET_WALL))
 		kinds |= PROF_RECORDS_BLOCK;
 	return kinds;
 }

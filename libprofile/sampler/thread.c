@@ -9,6 +9,8 @@
  * The frame pointer is not in /proc. glibc's system calls need none; where a
  * frame does, and where a thread runs, it is asked by a signal.
  */
+#include "sampler/thread.h"
+
 #include "sampler/cpu.h"
 #include "sampler/futex_lock.h"
 #include "sampler/machine.h"
@@ -116,6 +118,16 @@ static bool read_waiting(struct prof_thread_record *r)
 	return false;
 }
 
+bool thread_read_waiting(struct prof_thread_record *r)
+{
+	bool is_read;
+
+	futex_lock_take(&thread_lock);
+	is_read = read_waiting(r);
+	futex_lock_give(&thread_lock);
+	return is_read;
+}
+
 static void interrupt(struct prof_thread_record *r)
 {
 	enum unwind_end end = UNWIND_TRUNCATED;
@@ -139,7 +151,7 @@ static void take_thread(uint32_t tid, void *ctx)
 	struct list *l = ctx;
 	struct prof_thread_record *r;
 
-	if (tid == l->self)
+	if (tid == l->self || threads_are_hidden(tid))
 		return;
 	if (l->n++ >= l->size)
 		return;

@@ -100,12 +100,49 @@ void threads_free(struct thread *t)
 	atomic_store(&t->phase, THREAD_FREE);
 }
 
+/* ---- Our own ---- */
+
+static _Atomic uint32_t hidden[4];
+
+static void replace_hidden(uint32_t from, uint32_t to)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++) {
+		uint32_t old = from;
+
+		if (atomic_compare_exchange_strong(&hidden[i], &old, to))
+			return;
+	}
+}
+
+void threads_hide(uint32_t tid)
+{
+	replace_hidden(0, tid);
+}
+
+void threads_show(uint32_t tid)
+{
+	replace_hidden(tid, 0);
+}
+
+bool threads_are_hidden(uint32_t tid)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++)
+		if (atomic_load(&hidden[i]) == tid)
+			return true;
+	return false;
+}
+
 void threads_after_fork(void)
 {
 	uint32_t i = 0;
 	struct thread *t;
 
 	my_tid = 0;
+	memset(hidden, 0, sizeof(hidden));
 	while ((t = threads_next(&i)))
 		threads_free(t);
 }

@@ -46,6 +46,11 @@ void threads_free(struct thread *t);
 /* The first row from *i on that is in use, *i behind it; NULL: none. */
 struct thread *threads_next(uint32_t *i);
 
+/* Threads of our own: in no profile, never armed. Few at a time. */
+void threads_hide(uint32_t tid);
+void threads_show(uint32_t tid);
+bool threads_are_hidden(uint32_t tid);
+
 /* In a forked child: only this thread is left, and it has no row. */
 void threads_after_fork(void);
 

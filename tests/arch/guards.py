@@ -28,6 +28,7 @@ LAYERS = {
     "transform": {"base", "model", "symbolize", "transform"},
     "report": {"base", "model", "report"},
     "sampler": {"base", "model", "sampler"},
+    "runtime": {"base", "model", "runtime"},
 }
 # Of model/, the sampler knows the chunk stream only: no codecs, no tables.
 SAMPLER_MODEL = {"model/chunk.h"}

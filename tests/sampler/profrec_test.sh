@@ -70,6 +70,20 @@ check "raw: block" [ "$(sum all.raw block delay/nanoseconds)" -gt 1000000 ]
 check "raw: mutex" [ "$(sum all.raw mutex delay/nanoseconds)" -gt 1000000 ]
 check "raw: threads" [ "$(sum all.raw threadcreate threadcreate/count)" -eq 4 ]
 check "raw: fd" [ "$(sum all.raw fd fd/count)" -eq 1 ]
+# Two threads compute for 0.2 s each while others wait, by any clock.
+"$profrec" -q --wall=500 -o wall.pb.gz -- "$busy"
+check "wall" [ "$(sum wall.pb.gz "" wall/nanoseconds)" -ge 400000000 ]
+check "wall: samples" [ "$(sum wall.pb.gz "" samples/count)" -ge 20 ]
+for row in kill:137 exec:0; do
+	end=${row%:*} want=${row#*:}
+	"$profrec" -q --wall=1000 --cpu=1000 -o "wall-$end.raw" -- "$busy" \
+		"$end" >out 2>err
+	check "wall, $end" [ $? -eq "$want" ]
+done
+check "wall, kill: time" \
+	[ "$(sum wall-kill.raw wall wall/nanoseconds)" -ge 400000000 ]
+check "wall, exec: time" \
+	[ "$(sum wall-exec.before-exec.raw wall wall/nanoseconds)" -ge 400000000 ]
 "$profrec" -q --heap --mutex -o two.pb.gz -- "$busy"
 check "a file for each kind" [ -s two.heap.pb.gz -a -s two.mutex.pb.gz ]
 

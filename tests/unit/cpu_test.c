@@ -6,6 +6,7 @@
  */
 #include "sampler/cpu.h"
 
+#include <profile/io.h>
 #include <profile/sampler.h>
 
 #include <check.h>
@@ -306,6 +307,102 @@ START_TEST(a_full_log_loses_nothing_silently)
 }
 END_TEST
 
+/* 10000 signals a second into 64 KiB that nobody reads. */
+START_TEST(a_small_log_tells_what_it_lost)
+{
+	struct seen seen = { 0 };
+	struct prof_cpu_counts c;
+	struct prof_error err;
+	enum prof_status status;
+
+	status = prof_cpu_start(
+		&PROF_OPTIONS(prof_cpu_options, .hz = 10000,
+	                      .source = PROF_CPU_PERF_USER,
+	                      .log_words = 8192), &err);
+	if (status == PROF_UNSUPPORTED)
+		return;
+	ck_assert_int_eq(status, PROF_OK);
+	call(spin, 300000000);
+	prof_cpu_stop();
+	drain(&seen);
+	prof_cpu_get_counts(&c);
+	ck_assert_uint_eq(seen.hz, 10000);
+	ck_assert_uint_gt(seen.lost, 0);
+	ck_assert_uint_lt(seen.n_records, 8192 / 4);
+	check_counts(&seen, 0);
+	/* Signals are records, lost, or ignored: all but what was settled. */
+	ck_assert_uint_ge(c.records + c.lost + c.ignored, c.signals);
+}
+END_TEST
+
+/* ---- Writing ---- */
+
+struct writing {
+	const char *format;
+	struct prof_buffer out;
+	enum prof_status status;
+	struct prof_error err;
+};
+
+static void *write_all(void *arg)
+{
+	struct writing *w = arg;
+
+	w->status = prof_cpu_write(prof_sink_buffer(&w->out), w->format,
+	                           &w->err);
+	return NULL;
+}
+
+static const char *const formats[] = { NULL, "raw", "yaml" };
+
+START_TEST(writes_itself)
+{
+	struct writing w = { .format = formats[_i] };
+	struct prof_profile *p = NULL;
+	struct prof_function f;
+	struct prof_header h;
+	struct prof_sample s;
+	pthread_t writer;
+	int64_t sum = 0;
+	uint64_t used;
+	bool has_name = false;
+	uint32_t i;
+
+	ck_assert(start(PROF_CPU_AUTO, 500));
+	pthread_create(&writer, NULL, write_all, &w);
+	used = call(spin, 200000000);
+	prof_cpu_stop();
+	pthread_join(writer, NULL);
+	ck_assert_msg(w.status == PROF_OK, "%s", w.err.message);
+	ck_assert_int_eq(prof_read_mem(&p, w.out.data, w.out.size, NULL, NULL),
+	                 PROF_OK);
+	prof_get_header(p, &h);
+	ck_assert_int_eq(h.period, 2000000);
+	ck_assert_str_eq(h.period_type.type.ptr, "cpu");
+	for (i = 0; prof_get_sample(p, i, &s); i++)
+		sum += s.values[1];
+	ck_assert_int_ge(sum + 4000000, (int64_t)used);
+	for (i = 1; prof_get_function(p, i, &f); i++)
+		has_name |= !strcmp(f.name.ptr, "spin_a_bit");
+	ck_assert_int_eq(has_name, _i == 0);
+	prof_profile_free(p);
+	prof_buffer_release(&w.out);
+}
+END_TEST
+
+START_TEST(knows_what_it_can_write)
+{
+	struct prof_buffer out = { NULL, 0, 0, NULL };
+	struct prof_error err;
+
+	ck_assert_int_eq(prof_cpu_write(prof_sink_buffer(&out), "absent",
+	                                &err), PROF_UNKNOWN_FORMAT);
+	ck_assert_int_eq(prof_cpu_write(prof_sink_buffer(&out), "speedscope",
+	                                &err), PROF_OK); /* nothing ran */
+	prof_buffer_release(&out);
+}
+END_TEST
+
 /* ---- Manners ---- */
 
 START_TEST(one_at_a_time)
@@ -325,6 +422,9 @@ START_TEST(one_at_a_time)
 	ck_assert_uint_eq(seen.hz, 100);
 	ck_assert_int_eq(prof_cpu_start(&PROF_OPTIONS(prof_cpu_options,
 	                                              .hz = 1000001), &err),
+	                 PROF_INVALID);
+	ck_assert_int_eq(prof_cpu_start(&PROF_OPTIONS(prof_cpu_options,
+	                                              .log_words = 1000), &err),
 	                 PROF_INVALID);
 	prof_cpu_stop(); /* nothing runs */
 	memset(&seen, 0, sizeof(seen));
@@ -422,6 +522,10 @@ int main(void)
 	                    sizeof(weight_cases) / sizeof(weight_cases[0]));
 	tcase_add_loop_test(tc, blocked_signals_are_unsampled, 0, 2);
 	tcase_add_test(tc, a_full_log_loses_nothing_silently);
+	tcase_add_test(tc, a_small_log_tells_what_it_lost);
+	tcase_add_loop_test(tc, writes_itself, 0,
+	                    sizeof(formats) / sizeof(formats[0]));
+	tcase_add_test(tc, knows_what_it_can_write);
 	tcase_add_test(tc, one_at_a_time);
 	tcase_add_test(tc, own_handler_still_works);
 	tcase_add_test(tc, threads_that_were_there_and_raw_ones);

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Records of memory, of blocking and of counted stacks: the profile that Go's
- * own writers made of the same records.
+ * own writers made of the same records, and the text that they made of them
+ * with debug=1.
  */
 #include "testing.h"
+
+#include "runtime/legacy_text.h"
 
 #include <profile/model.h>
 
@@ -65,6 +68,10 @@ static size_t parse_json(char *at, struct prof_label *labels)
 
 /* ---- Each kind ---- */
 
+/* What debug=1 makes of the records that were read last. */
+static struct prof_buffer text;
+
+
 static struct prof_profile *heap_profile(FILE *f, const char *name)
 {
 	static struct prof_mem_record recs[MAX_RECORDS];
@@ -125,6 +132,10 @@ static struct prof_profile *block_profile(FILE *f, const char *name)
 	ck_assert_uint_gt(n, 0);
 	ck_assert_msg(prof_from_block(&p, recs, n, rate, NULL, &err) == PROF_OK,
 	              "%s", err.message);
+	snprintf(line, sizeof(line), "--- contention:\ncycles/second=%lld\n",
+	         rate);
+	ck_assert_int_eq(legacy_text_block(prof_sink_buffer(&text), line, recs,
+	                                   n, &err), PROF_OK);
 	return p;
 }
 
@@ -182,6 +193,8 @@ static struct prof_profile *count_profile(FILE *f, const char *name)
 	}
 	ck_assert_msg(prof_from_count(&p, &c, NULL, &err) == PROF_OK, "%s",
 	              err.message);
+	ck_assert_int_eq(legacy_text_count(prof_sink_buffer(&text), &c, &err),
+	                 PROF_OK);
 	return p;
 }
 
@@ -196,6 +209,27 @@ static const struct kind {
 	{ "block-", block_profile },
 	{ "count-", count_profile },
 };
+
+/* Heap profiles have the process's own memory at their end: no such file. */
+static bool compare_text(const char *path)
+{
+	static char go[1 << 16];
+	FILE *f = fopen(path, "r");
+	size_t n;
+
+	if (f) {
+		n = fread(go, 1, sizeof(go) - 1, f);
+		fclose(f);
+		go[n] = '\0';
+		ck_assert_uint_lt(n, sizeof(go) - 1);
+		ck_assert_uint_eq(text.size, n);
+		ck_assert_mem_eq(text.data, go, n);
+	}
+	prof_buffer_release(&text);
+	return f != NULL;
+}
+
+static unsigned n_texts;
 
 static void compare_with_go(const char *path, void *ctx)
 {
@@ -223,6 +257,9 @@ static void compare_with_go(const char *path, void *ctx)
 		                    TEXT_NO_MAPPINGS | TEXT_SORT_LABELS, name);
 		prof_profile_free(ours);
 		prof_profile_free(go);
+		snprintf(go_path, sizeof(go_path), "%.*s.debug1.txt",
+		         (int)(suffix - path), path);
+		n_texts += compare_text(go_path);
 		n[i]++;
 	}
 }
@@ -234,6 +271,7 @@ START_TEST(as_go_writes_them)
 	ck_assert(for_each_file(RECORDS, compare_with_go, n));
 	for (size_t i = 0; i < N_ELEMENTS(kinds); i++)
 		ck_assert_uint_gt(n[i], 2);
+	ck_assert_uint_eq(n_texts, 20);
 }
 END_TEST
 

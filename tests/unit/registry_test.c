@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The registry of profiles, against the rules of Go's runtime/pprof. */
+#include <profile/io.h>
 #include <profile/sampler.h>
 
 #include <check.h>
@@ -17,7 +18,8 @@ static const struct name_case {
 	{ "allocs", PROF_INVALID },      { "cpu", PROF_INVALID },
 	{ "thread", PROF_INVALID },      { "threadcreate", PROF_INVALID },
 	{ "fd", PROF_INVALID },          { "block", PROF_INVALID },
-	{ "mutex", PROF_INVALID },       { "heap2", PROF_OK },
+	{ "mutex", PROF_INVALID },       { "wall", PROF_INVALID },
+	{ "file", PROF_INVALID },        { "heap2", PROF_OK },
 	{ "a name of forty-seven bytes, which is the limit", PROF_OK },
 	{ "a name of forty-eight bytes, which is too many..", PROF_INVALID },
 };
@@ -48,8 +50,10 @@ START_TEST(lists_by_name)
 	prof_new(&p, "zebra", NULL);
 	prof_new(&p, "apple", NULL);
 	n = prof_profiles(all, 16);
-	ck_assert_uint_eq(n, 6); /* child fd file threadcreate, and ours */
-	ck_assert_str_eq(prof_name(all[0]), "apple");
+	ck_assert_uint_eq(n, 12); /* ten of its own, and ours */
+	ck_assert_uint_eq(prof_profiles(NULL, 0), 12);
+	ck_assert_str_eq(prof_name(all[0]), "allocs");
+	ck_assert_str_eq(prof_name(all[1]), "apple");
 	ck_assert_str_eq(prof_name(all[n - 1]), "zebra");
 	for (i = 1; i < n; i++)
 		ck_assert_int_lt(strcmp(prof_name(all[i - 1]),
@@ -99,11 +103,175 @@ END_TEST
 
 START_TEST(the_samplers_own_are_closed)
 {
-	struct prof_collection *fd = prof_lookup("fd");
+	static const char names_of[][16] = {
+		"allocs", "block",  "child", "fd",   "file",
+		"heap",   "mutex", "thread", "threadcreate", "wall",
+	};
+	struct prof_count_record rec;
+	struct prof_collection *p;
+	size_t i, n;
 
-	ck_assert_ptr_nonnull(fd);
-	ck_assert_int_eq(add_here(fd, &values[0], 0), PROF_INVALID);
-	ck_assert_uint_eq(prof_count(fd), 0);
+	for (i = 0; i < sizeof(names_of) / sizeof(names_of[0]); i++) {
+		p = prof_lookup(names_of[i]);
+		ck_assert_ptr_nonnull(p);
+		ck_assert_str_eq(prof_name(p), names_of[i]);
+		ck_assert_int_eq(add_here(p, &values[0], 0), PROF_INVALID);
+		prof_remove(p, &values[0]);
+		ck_assert_uint_eq(prof_count(p), names_of[i][0] == 't' &&
+		                                 !names_of[i][6]);
+		ck_assert(prof_count_records(p, &n, &rec, 1));
+		ck_assert_uint_eq(n, 0);
+	}
+	ck_assert_ptr_null(prof_lookup("cpu")); /* a stream, as in Go */
+	ck_assert(prof_threadcreate_records(&n, NULL, 0));
+	ck_assert_uint_eq(n, 0);
+}
+END_TEST
+
+START_TEST(hands_out_records)
+{
+	static struct prof_count_record recs[8];
+	struct prof_collection *p = NULL;
+	volatile size_t wish = 8; /* one call, not eight */
+	size_t n = 77, i;
+
+	ck_assert_int_eq(prof_new(&p, "handed", NULL), PROF_OK);
+	ck_assert(prof_count_records(p, &n, NULL, 0));
+	ck_assert_uint_eq(n, 0);
+	for (i = 0; i < wish; i++)
+		ck_assert_int_eq(add_here(p, &values[i], 0), PROF_OK);
+	ck_assert(!prof_count_records(p, &n, recs, 7));
+	ck_assert_uint_eq(n, 8);
+	ck_assert(prof_count_records(p, &n, recs, 8));
+	ck_assert_uint_eq(n, 8);
+	for (i = 0; i < 8; i++) {
+		ck_assert_int_eq(recs[i].n, 1);
+		ck_assert_uint_gt(recs[i].n_pcs, 2);
+		ck_assert_ptr_eq(recs[i].pcs, recs[0].pcs);
+	}
+}
+END_TEST
+
+START_TEST(tells_rates)
+{
+	ck_assert_int_eq(prof_set_mem_rate(-1), 0);
+	ck_assert_int_eq(prof_set_mem_rate(1000), 0);
+	ck_assert_int_eq(prof_set_mem_rate(-1), 1000);
+	ck_assert_int_eq(prof_set_mem_rate(0), 1000);
+	ck_assert_int_eq(prof_set_block_rate(7), 0);
+	ck_assert_int_eq(prof_set_block_rate(-1), 7);
+	ck_assert_int_eq(prof_set_block_rate(0), 7);
+	ck_assert_int_eq(prof_set_mutex_fraction(5), 0);
+	ck_assert_int_eq(prof_set_mutex_fraction(-3), 5);
+	ck_assert_int_eq(prof_set_mutex_fraction(0), 5);
+}
+END_TEST
+
+/* ---- Writing ---- */
+
+static char written[1 << 16];
+
+static const char *write_text(const struct prof_collection *p, int debug)
+{
+	struct prof_buffer out = { NULL, 0, 0, NULL };
+	struct prof_error err = { .message = "" };
+
+	ck_assert_msg(prof_write_to(p, prof_sink_buffer(&out), debug, &err) ==
+	                      PROF_OK, "%s", err.message);
+	ck_assert_uint_gt(out.size, 0);
+	ck_assert_uint_lt(out.size, sizeof(written));
+	memcpy(written, out.data, out.size);
+	written[out.size] = '\0';
+	prof_buffer_release(&out);
+	return written;
+}
+
+/* The first lines of what is empty, as Go has them. */
+static const struct text_case {
+	const char *name, *text;
+} texts[] = {
+	{ "fd", "fd profile: total 0\n" },
+	{ "threadcreate", "threadcreate profile: total 0\n" },
+	{ "thread", "thread profile: total 1\n1 @ 0x" },
+	{ "heap", "heap profile: 0: 0 [0: 1] @ heap/0\n\n# MaxRSS = " },
+	{ "allocs", "heap profile: 0: 0 [0: 1] @ heap/0\n\n# MaxRSS = " },
+	{ "block", "--- contention:\ncycles/second=1000000000\n" },
+	{ "mutex", "--- mutex:\ncycles/second=1000000000\n"
+	           "sampling period=1\n" },
+	{ "wall", "--- contention:\ncycles/second=1000000000\n" },
+};
+
+START_TEST(writes_texts)
+{
+	const struct text_case *c = &texts[_i];
+	const size_t n = strlen(c->text);
+
+	write_text(prof_lookup(c->name), 1);
+	ck_assert_uint_ge(strlen(written), n);
+	written[n] = '\0';
+	ck_assert_str_eq(written, c->text);
+}
+END_TEST
+
+START_TEST(writes_with_names)
+{
+	struct prof_collection *p = NULL;
+	struct prof_profile *profile = NULL;
+	struct prof_buffer out = { NULL, 0, 0, NULL };
+	struct prof_function f;
+	struct prof_error err;
+	bool has_name = false;
+	volatile int n = 3; /* one call, not three */
+	uint32_t id;
+	int i;
+
+	prof_new(&p, "written", NULL);
+	for (i = 0; i < n; i++)
+		add_here(p, &values[i], 0);
+	write_text(p, 1);
+	ck_assert_int_eq(strncmp(written, "written profile: total 3\n3 @ 0x",
+	                         31), 0);
+	ck_assert_ptr_nonnull(strstr(written, "\tadd_here"));
+	ck_assert_ptr_nonnull(strstr(written, "registry_test.c:"));
+	write_text(prof_lookup("thread"), 2);
+	ck_assert_int_eq(strncmp(written, "thread ", 7), 0);
+	ck_assert_ptr_nonnull(strstr(written, "\"registry_test\" [running]:\n"));
+	ck_assert_ptr_nonnull(strstr(written, "main(...)\n\t"));
+
+	ck_assert_int_eq(prof_write_to(p, prof_sink_buffer(&out), 0, &err),
+	                 PROF_OK);
+	ck_assert_uint_eq(out.data[0], 0x1f);
+	ck_assert_uint_eq(out.data[1], 0x8b);
+	ck_assert_int_eq(prof_read_mem(&profile, out.data, out.size, NULL,
+	                               &err), PROF_OK);
+	for (id = 1; prof_get_function(profile, id, &f); id++)
+		has_name |= !strcmp(f.name.ptr, "add_here");
+	ck_assert(has_name);
+	prof_profile_free(profile);
+	prof_buffer_release(&out);
+	ck_assert_int_eq(prof_write_to(p, prof_sink_buffer(&out), 3, &err),
+	                 PROF_INVALID);
+	ck_assert_uint_eq(out.size, 0);
+}
+END_TEST
+
+static int refuse(void *ctx, const void *buf, size_t size)
+{
+	(void)ctx;
+	(void)buf;
+	return size > 0 ? -28 : 0;
+}
+
+START_TEST(tells_of_a_full_disk)
+{
+	const struct prof_sink full = { refuse, NULL };
+	struct prof_error err;
+
+	ck_assert_int_eq(prof_write_to(prof_lookup("heap"), full, _i, &err),
+	                 PROF_SYSTEM);
+	ck_assert_int_eq(err.sys_errno, 28);
+	ck_assert_int_eq(prof_write_to(prof_lookup("thread"), full, _i, &err),
+	                 PROF_SYSTEM);
 }
 END_TEST
 
@@ -185,6 +353,12 @@ int main(void)
 	tcase_add_test(tc, lists_by_name);
 	tcase_add_test(tc, adds_and_removes);
 	tcase_add_test(tc, the_samplers_own_are_closed);
+	tcase_add_test(tc, hands_out_records);
+	tcase_add_test(tc, tells_rates);
+	tcase_add_loop_test(tc, writes_texts, 0,
+	                    sizeof(texts) / sizeof(texts[0]));
+	tcase_add_test(tc, writes_with_names);
+	tcase_add_loop_test(tc, tells_of_a_full_disk, 0, 3);
 	tcase_add_test(tc, is_full_at_some_point);
 	tcase_add_test(tc, takes_snapshots);
 	suite_add_tcase(suite, tc);
