@@ -64,19 +64,39 @@ static uint64_t take_owed(void)
 	return (uint64_t)(old / period);
 }
 
-void cpu_settle(struct thread *t, uint64_t cpu_ns, enum cpu_settling when)
+static int64_t owed_ns(const struct thread *t, uint64_t cpu_ns)
 {
-	const int64_t owed = (int64_t)(cpu_ns - t->cpu_start_ns) -
-	                     atomic_load(&t->accounted_ns);
+	return (int64_t)(cpu_ns - t->cpu_start_ns) -
+	       atomic_load(&t->accounted_ns);
+}
+
+/* To the balance of the process. */
+static void hand_over(struct thread *t, int64_t owed)
+{
 	uint64_t weight;
 
-	if (when == CPU_LIVES && owed < 2 * (int64_t)cpu_run.period_ns)
-		return;
 	atomic_fetch_add(&t->accounted_ns, owed);
 	atomic_fetch_add(&cpu_run.balance_ns, owed);
 	weight = take_owed();
 	if (weight > 0)
 		record_unsampled(t, weight);
+}
+
+void cpu_settle(struct thread *t, uint64_t cpu_ns, uint64_t now)
+{
+	const int64_t owed = owed_ns(t, cpu_ns);
+	int64_t least = atomic_load(&t->least_owed_ns);
+
+	if (owed < least) {
+		least = owed;
+		atomic_store(&t->least_owed_ns, least);
+	}
+	if (now < atomic_load(&t->next_settle_ns))
+		return;
+	atomic_store(&t->next_settle_ns, now + 1000000000);
+	atomic_store(&t->least_owed_ns, INT64_MAX);
+	if (least >= 2 * (int64_t)cpu_run.period_ns)
+		hand_over(t, least);
 }
 
 /* ---- Arming ---- */
@@ -138,7 +158,8 @@ static void disarm(struct thread *t)
 	                         (uint64_t)atomic_load(&t->accounted_ns);
 
 	close_sources(t);
-	cpu_settle(t, clock_of(atomic_load(&t->tid), nothing), CPU_ENDS);
+	hand_over(t, owed_ns(t, clock_of(atomic_load(&t->tid), nothing)));
+	atomic_store(&cpu_run.call_share, atomic_load(&t->call_share));
 	threads_free(t);
 }
 
@@ -164,6 +185,10 @@ static void arm(uint32_t tid, uint64_t start_routine, enum arming from)
 	t->cpu_start_ns = from == FROM_NOW ? clock_of(tid, 0) : 0;
 	atomic_store(&t->accounted_ns, 0);
 	atomic_store(&t->period_is_set, 0);
+	atomic_store(&t->least_owed_ns, INT64_MAX);
+	atomic_store(&t->call_share, atomic_load(&cpu_run.call_share));
+	atomic_store(&t->mean_claim_8, 0);
+	t->round_ns = sampler_random() % cpu_run.period_ns;
 	atomic_store(&t->next_settle_ns, sampler_now() + 1000000000);
 	atomic_fetch_add(open_any_source(t, tid) ? &c->threads : &c->unarmed,
 	                 1);
@@ -349,6 +374,7 @@ static void reset(const struct prof_cpu_options *o)
 	atomic_store(&s->cpu.source, cpu_run.source);
 	cpu_run.period_ns = 1000000000 / hz;
 	atomic_store(&cpu_run.balance_ns, 0);
+	atomic_store(&cpu_run.call_share, 0);
 	atomic_store(&cpu_run.next_scan_ns, sampler_now() + 500000000);
 	ring_write(&cpu_run.ring, sampler_now(), 0, &hz, 1, NULL, 0);
 }

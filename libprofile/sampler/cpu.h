@@ -27,6 +27,9 @@ struct cpu_run {
 	   so that many short threads add up. */
 	_Atomic int64_t balance_ns;
 	_Atomic uint64_t next_scan_ns;
+	/* Of the thread that ended last, for those that live too shortly to
+	   find out: see struct thread. */
+	_Atomic uint32_t call_share;
 };
 
 extern struct cpu_run cpu_run;
@@ -38,12 +41,11 @@ void cpu_record(uint64_t time, uint64_t tag, uint64_t weight,
                 const uint64_t *pcs, size_t n);
 
 /*
- * Compares a thread's CPU clock, read as cpu_ns, with its account. While it
- * lives only clear losses are settled, since a thread is always somewhere
- * within a period; at its end all is.
+ * After a sample: compares the thread's CPU clock, read as cpu_ns, with its
+ * account. Once a second, what was owed all the time is settled: a thread is
+ * always somewhere within a period, and samples to come may weigh more.
  */
-enum cpu_settling { CPU_LIVES, CPU_ENDS };
-void cpu_settle(struct thread *t, uint64_t cpu_ns, enum cpu_settling when);
+void cpu_settle(struct thread *t, uint64_t cpu_ns, uint64_t now);
 
 /* No more signals for this thread, which is the calling one. */
 void cpu_silence(struct thread *t);

@@ -61,44 +61,82 @@ static uint64_t cpu_now(void)
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-/*
- * Perf signals that came while the thread was in a long system call were
- * merged into one. Where it is just leaving one, they belong there.
- */
-static uint64_t merged(const struct thread *t, uint64_t pc, uint64_t cpu_ns)
+/* What the clock says beyond the weights so far; negative: they are ahead. */
+static int64_t owed_ns(const struct thread *t, uint64_t cpu_ns)
 {
-	const int64_t behind =
-		(int64_t)(cpu_ns - t->cpu_start_ns - t->first_ns) -
-		atomic_load(&t->accounted_ns) +
-		(int64_t)(cpu_run.period_ns / 2);
+	return (int64_t)(cpu_ns - t->cpu_start_ns) -
+	       atomic_load(&t->accounted_ns);
+}
 
-	if (cpu_run.source != PROF_CPU_PERF || behind < 0 ||
-	    !machine_is_syscall(pc))
-		return 0;
-	return (uint64_t)behind / cpu_run.period_ns;
+static bool has_few_calls(const struct thread *t)
+{
+	return atomic_load(&t->call_share) < CALL_SHARE_ALL / 16;
+}
+
+/* A mean over some 64 ticks. */
+static void note_tick(struct thread *t, bool is_call)
+{
+	const uint32_t old = atomic_load(&t->call_share);
+
+	atomic_store(&t->call_share,
+	             old - old / 64 + (is_call ? CALL_SHARE_ALL / 64 : 0));
 }
 
 /*
- * Beside perf events in user mode, timers stand for the kernel. They come
- * with the tick, which may favour a phase of the program; but what the clock
- * says beyond the samples in user mode is the kernel's, and that is what a
- * sample in a system call weighs. Bounded, since page faults and the like are
- * in it too, which are nobody's system call.
+ * Whole periods that a perf sample stands for beside its own.
+ *
+ * Where perf sees the kernel: signals that came while the thread was in a
+ * long system call were merged into one. Where it is just leaving one, they
+ * belong there.
+ *
+ * In user mode: what the clock says beyond the samples was in system calls,
+ * and the timer's samples answer for those, or in page faults and interrupts.
+ * Where there are few system calls it was the latter, and that belongs where
+ * it came from: to this code, or code nearby.
  */
-static uint64_t kernel_weight(const struct thread *t, const siginfo_t *info,
+static uint64_t merged(const struct thread *t, uint64_t pc, uint64_t cpu_ns)
+{
+	const int64_t behind = owed_ns(t, cpu_ns) - (int64_t)t->first_ns +
+	                       (int64_t)t->round_ns;
+
+	if (cpu_run.source == PROF_CPU_PERF ? !machine_is_syscall(pc)
+	                                    : !has_few_calls(t))
+		return 0;
+	return behind > 0 ? (uint64_t)behind / cpu_run.period_ns : 0;
+}
+
+/*
+ * Beside perf events in user mode, timers stand for the kernel. Where there
+ * are few system calls, or this is the first that is seen, a sample in one
+ * weighs what the timer says: its periods that went by, unless the account is
+ * ahead already. Else it weighs what the clock says beyond all samples: timers come with the tick, which may
+ * favour a phase of the program, and clocks do not. Half of a usual weight is
+ * taken in advance, so that the account is as often ahead as behind when the
+ * thread ends. Bounded, since page faults are in it too.
+ */
+static uint64_t kernel_weight(struct thread *t, const siginfo_t *info,
                               uint64_t cpu_ns)
 {
-	const int64_t owed = (int64_t)(cpu_ns - t->cpu_start_ns) -
-	                     atomic_load(&t->accounted_ns) +
-	                     (int64_t)(cpu_run.period_ns / 2);
-	const uint64_t most =
-		4 + 4 * (uint64_t)(info->si_overrun > 0 ? info->si_overrun : 0);
-	uint64_t weight;
+	const uint64_t ticks =
+		1 + (uint64_t)(info->si_overrun > 0 ? info->si_overrun : 0);
+	const uint32_t mean_8 = atomic_load(&t->mean_claim_8);
+	const bool is_first = mean_8 == 0, is_by_clock = !has_few_calls(t);
+	int64_t owed = owed_ns(t, cpu_ns) + (int64_t)(cpu_run.period_ns / 2);
+	uint64_t weight = ticks;
 
-	if (owed < 0)
-		return 0;
-	weight = (uint64_t)owed / cpu_run.period_ns;
-	return weight < most ? weight : most;
+	if (is_by_clock)
+		owed += (int64_t)(cpu_run.period_ns * mean_8 / 16);
+	if (!is_first && owed <= 0)
+		weight = 0;
+	else if (!is_first && is_by_clock)
+		weight = (uint64_t)owed / cpu_run.period_ns;
+	if (weight > 4 * ticks)
+		weight = 4 * ticks;
+	if (ticks <= 1 << 20) /* else the thread has slept through years */
+		atomic_store(&t->mean_claim_8,
+		             mean_8 > 0 ? mean_8 - mean_8 / 8 + (uint32_t)weight
+		                        : 8 * (uint32_t)weight);
+	return weight;
 }
 
 static uint64_t weight_of(struct thread *t, enum tick tick,
@@ -106,9 +144,11 @@ static uint64_t weight_of(struct thread *t, enum tick tick,
 {
 	if (tick == TICK_PERF)
 		return 1 + merged(t, pc, cpu_ns);
-	if (cpu_run.source == PROF_CPU_PERF_USER && t->perf_fd >= 0)
+	if (cpu_run.source == PROF_CPU_PERF_USER && t->perf_fd >= 0) {
+		note_tick(t, machine_is_syscall(pc));
 		return machine_is_syscall(pc) ? kernel_weight(t, info, cpu_ns)
 		                              : 0;
+	}
 	return 1 + (uint64_t)(info->si_overrun > 0 ? info->si_overrun : 0);
 }
 
@@ -151,10 +191,7 @@ static void sample(enum tick tick, const siginfo_t *info, void *ucontext)
 	atomic_fetch_add(&t->accounted_ns,
 	                 (int64_t)(weight * cpu_run.period_ns));
 	cpu_record(now, labels_tag(), weight, pcs, n);
-	if (now >= atomic_load(&t->next_settle_ns)) {
-		atomic_store(&t->next_settle_ns, now + 1000000000);
-		cpu_settle(t, cpu_ns, CPU_LIVES);
-	}
+	cpu_settle(t, cpu_ns, now);
 	cpu_scan_if_due(now);
 }
 

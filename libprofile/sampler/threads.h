@@ -14,6 +14,8 @@
 
 enum { THREADS_MAX = 1 << 14, THREADS_PROBES = 128 };
 
+enum { CALL_SHARE_ALL = 4096 };
+
 enum thread_phase { THREAD_FREE, THREAD_CLAIMED, THREAD_ARMED, THREAD_ENDING };
 
 struct thread {
@@ -26,6 +28,13 @@ struct thread {
 	uint64_t cpu_start_ns;          /* of its clock, when it was armed */
 	_Atomic int64_t accounted_ns;   /* weights, and what was settled */
 	_Atomic uint64_t next_settle_ns; /* on the monotonic clock */
+	/* The least that was owed after a sample since then. */
+	_Atomic int64_t least_owed_ns;
+	/* Of perf events in user mode: which share of the timer's ticks find
+	   the thread in a system call, of CALL_SHARE_ALL, and the mean weight
+	   of those samples, times 8. */
+	_Atomic uint32_t call_share, mean_claim_8;
+	uint64_t round_ns; /* 0 to a period, random: rounds debts */
 };
 
 /* A new row for tid; NULL where it has one or there is no room: then
