@@ -67,11 +67,77 @@ static int thread_churn(void)
 	pthread_t thread;
 	int i;
 
-	for (i = 0; i < 500; i++) {
+	for (i = 0; i < 2000; i++) {
 		if (pthread_create(&thread, NULL, spin_thread, NULL) != 0)
 			return fail("pthread_create");
 		pthread_join(thread, NULL);
 	}
+	return 0;
+}
+
+/* All that the sampler keeps in tables, at once and while others fork. */
+static pthread_mutex_t shared_lock = PTHREAD_MUTEX_INITIALIZER;
+static volatile int is_over;
+
+static void use_tables(void)
+{
+	void *block = malloc(5000);
+	int fds[2];
+
+	pthread_mutex_lock(&shared_lock);
+	if (pipe(fds) == 0) {
+		close(fds[0]);
+		close(fds[1]);
+	}
+	pthread_mutex_unlock(&shared_lock);
+	free(block);
+}
+
+static void *use_tables_for_long(void *unused)
+{
+	while (!is_over)
+		use_tables();
+	return unused;
+}
+
+static void lock_shared(void)
+{
+	pthread_mutex_lock(&shared_lock);
+}
+
+static void unlock_shared(void)
+{
+	pthread_mutex_unlock(&shared_lock);
+}
+
+static int forks_among_threads(void)
+{
+	pthread_t threads[4];
+	int i, status;
+	pid_t pid;
+
+	pthread_atfork(lock_shared, unlock_shared, unlock_shared);
+	for (i = 0; i < 4; i++)
+		if (pthread_create(&threads[i], NULL, use_tables_for_long,
+		                   NULL) != 0)
+			return fail("pthread_create");
+	for (i = 0; i < 50; i++) {
+		pid = fork();
+		if (pid == 0) {
+			pthread_t thread;
+
+			use_tables();
+			spin_ms(2);
+			pthread_create(&thread, NULL, spin_thread, (void *)1);
+			pthread_join(thread, NULL);
+			_exit(0);
+		}
+		if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)
+			return fail("fork among threads");
+	}
+	is_over = 1;
+	for (i = 0; i < 4; i++)
+		pthread_join(threads[i], NULL);
 	return 0;
 }
 
@@ -242,9 +308,27 @@ static int wild_allocation(void)
 	return 0;
 }
 
-int main(void)
+/* Becomes itself n times: a signal that is late must not end the new one. */
+static void become_itself(char **argv, const char *n)
 {
-	return small_stacks() || thread_churn() || odd_ends() || processes() ||
-	       libraries() || signals() || coroutines() ||
-	       calls_are_not_interrupted() || wild_allocation();
+	char next[16];
+
+	spin_ms(10);
+	if (atoi(n) == 0)
+		return;
+	snprintf(next, sizeof(next), "%d", atoi(n) - 1);
+	argv[1] = next;
+	execv("/proc/self/exe", argv);
+	abort();
+}
+
+int main(int argc, char **argv)
+{
+	char *again[] = { argv[0], NULL, NULL };
+
+	become_itself(again, argc > 1 ? argv[1] : "20");
+	return small_stacks() || thread_churn() || forks_among_threads() ||
+	       odd_ends() || processes() || libraries() || signals() ||
+	       coroutines() || calls_are_not_interrupted() ||
+	       wild_allocation();
 }
