@@ -20,6 +20,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -34,29 +35,35 @@ struct place {
 	uint64_t sp, pc;
 };
 
-/* Where a waiting thread is; false: it runs, or is gone. */
-static bool find_place(struct place *out, uint32_t tid)
+/* What tells where a thread is: /proc/self/task/TID/syscall. -1: it is gone.
+   Opening it is the most of the work, so it is read more than once. */
+static int open_place(uint32_t tid)
 {
-	char name[48], text[256];
-	const char *last, *before;
-	ssize_t n = -1;
-	int fd;
+	char name[48];
 
 	snprintf(name, sizeof(name), "/proc/self/task/%" PRIu32 "/syscall",
 	         tid);
-	fd = (int)syscall(SYS_openat, AT_FDCWD, name, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0) {
-		n = read(fd, text, sizeof(text) - 1);
-		syscall(SYS_close, fd);
-	}
+	return (int)syscall(SYS_openat, AT_FDCWD, name, O_RDONLY | O_CLOEXEC);
+}
+
+/* Where a waiting thread is; false: it runs, or is gone. */
+static bool read_place(struct place *out, int fd)
+{
+	char text[256];
+	const char *last, *before;
+	const ssize_t n = fd < 0 ? -1 : pread(fd, text, sizeof(text) - 1, 0);
+
 	if (n <= 0)
 		return false;
 	text[n] = '\0';
 	/* "nr args .. sp pc\n", "-1 sp pc\n" or "running\n". */
 	last = strrchr(text, ' ');
 	before = last ? memrchr(text, ' ', (size_t)(last - text)) : NULL;
-	return before && sscanf(before, " %" SCNx64 " %" SCNx64, &out->sp,
-	                        &out->pc) == 2;
+	if (!before)
+		return false;
+	out->sp = strtoull(before + 1, NULL, 16);
+	out->pc = strtoull(last + 1, NULL, 16);
+	return true;
 }
 
 /* Unwinds a copy of that many words; false: look again, with more. */
@@ -103,19 +110,22 @@ static bool unwind_copy(struct prof_thread_record *r, const struct place *at,
 /* The stack of a thread that waits. */
 static bool read_waiting(struct prof_thread_record *r)
 {
+	const int fd = open_place(r->tid);
 	struct place before, after;
+	bool is_read = false;
 	int tries;
 
-	for (tries = 0; tries < 2; tries++) {
-		if (!find_place(&before, r->tid))
-			return false;
+	for (tries = 0; tries < 2 && !is_read; tries++) {
+		if (!read_place(&before, fd))
+			break;
 		if (!unwind_copy(r, &before, FIRST_WORDS))
 			unwind_copy(r, &before, COPY_WORDS);
-		if (r->is_complete && find_place(&after, r->tid) &&
-		    after.sp == before.sp && after.pc == before.pc)
-			return true;
+		is_read = r->is_complete && read_place(&after, fd) &&
+		          after.sp == before.sp && after.pc == before.pc;
 	}
-	return false;
+	if (fd >= 0)
+		syscall(SYS_close, fd);
+	return is_read;
 }
 
 bool thread_read_waiting(struct prof_thread_record *r)
