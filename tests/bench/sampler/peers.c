@@ -7,6 +7,7 @@
  *	peers malloc N      N blocks from 8 sites: CPU ns for each
  *	peers start         CPU us and KiB of memory at main()
  *	peers threads N     wall us to make and join a thread
+ *	peers contend N     three threads take a lock N times: ms they waited
  *	peers eintr N       N sleeps between bits of work: how many were cut short
  *	peers exec N        works and becomes itself N times: ends with 0
  *	peers end HOW       works for 0.3 s and ends: return, _exit, abort, kill
@@ -103,6 +104,43 @@ static void make_threads(long n)
 	printf("%.2f\n", (seconds(CLOCK_MONOTONIC) - begin) * 1e6 / (double)n);
 }
 
+/* ---- A lock ---- */
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static _Atomic long rounds_left;
+static _Atomic uint64_t waited_ns;
+
+static void *contend(void *unused)
+{
+	double begin;
+
+	while (--rounds_left >= 0) {
+		begin = seconds(CLOCK_MONOTONIC);
+		pthread_mutex_lock(&lock);
+		waited_ns += (uint64_t)((seconds(CLOCK_MONOTONIC) - begin) *
+		                        1e9);
+		work(0.0003);
+		pthread_mutex_unlock(&lock);
+	}
+	return unused;
+}
+
+/* Nobody joins, which would be a wait of another kind. */
+static void contend_all(long n)
+{
+	const struct timespec bit = { 0, 5000000 };
+	pthread_t thread;
+	int i;
+
+	rounds_left = 3 * n;
+	for (i = 0; i < 3; i++)
+		if (pthread_create(&thread, NULL, contend, NULL) != 0)
+			abort();
+	while (rounds_left > -3)
+		nanosleep(&bit, NULL);
+	printf("%.3f\n", (double)waited_ns * 1e-6);
+}
+
 /* ---- Calls that are cut short ---- */
 
 static void sleep_often(long n)
@@ -166,6 +204,8 @@ int main(int argc, char **argv)
 		allocate(n);
 	} else if (!strcmp(what, "threads")) {
 		make_threads(n);
+	} else if (!strcmp(what, "contend")) {
+		contend_all(n);
 	} else if (!strcmp(what, "eintr")) {
 		sleep_often(n);
 	} else if (!strcmp(what, "exec")) {

@@ -88,15 +88,27 @@ def print_costs(title, ways, result, formats):
 
 # ---- What was recorded, however the program ended ----
 
+def total(build, name, kind, column):
+    out = subprocess.run(
+        [f"{build}/tests/sampler/sampler_inspect", name, kind],
+        capture_output=True, text=True, check=False).stdout
+    found = [line.split()[2] for line in out.splitlines()
+             if line.startswith(f"total {column} ")]
+    return float(found[0]) if found else 0
+
+
 def inspect(build, name):
-    def samples():
-        out = subprocess.run(
-            [f"{build}/tests/sampler/sampler_inspect", name, "cpu"],
-            capture_output=True, text=True, check=False).stdout
-        found = [line.split()[2] for line in out.splitlines()
-                 if line.startswith("total cpu/nano")]
-        return round(float(found[0]) / 1e7) if found else 0
-    return samples
+    return lambda: round(total(build, name, "cpu", "cpu/nanoseconds") / 1e7)
+
+
+def contention(build, profrec):
+    """The program's own sum of its waits, and those of both profiles."""
+    out = subprocess.run([profrec, "-q", "--block", "--mutex", "-o",
+                          "locks.raw", "--", "./peers", "contend", "300"],
+                         stdout=subprocess.PIPE, text=True, check=True).stdout
+    return [float(out)] + [
+        total(build, "locks.raw", kind, "delay/nanoseconds") / 1e6
+        for kind in ("block", "mutex")]
 
 
 def gperftools_samples():
@@ -169,6 +181,11 @@ def main():
             Way("heaptrack", ["heaptrack", "-r"], "alone")])
         print_costs("S1: CPU us, and KiB, at main(); more than alone", ways,
                     medians(ways, rounds, "start"), ["{:9.0f}", "{:9.0f}"])
+        told, block, mutex = contention(build, profrec)
+        print("\n== L1: ms that three threads waited for a lock; ratio\n"
+              f"the program itself {told:18.1f}\n"
+              f"block profile {block:23.1f}{block / told:8.3f}\n"
+              f"mutex profile, unlockers {mutex:12.1f}{mutex / told:8.3f}")
         ways = only_installed(cpu_ways)
         print_costs("S1: us to make and join a thread; more than alone", ways,
                     medians(ways, rounds, "threads", "1000"), ["{:9.1f}"])
