@@ -15,12 +15,14 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <threads.h>
 #include <unistd.h>
 
 /* What a thread is to do; from pages of our own, since the program's heap is
    not ours to use. */
 struct start {
 	void *(*routine)(void *);
+	thrd_start_t c11_routine; /* in its place */
 	void *arg;
 	const struct prof_label_set *labels;
 	struct start *next_free;
@@ -75,16 +77,21 @@ static void unblock_our_signal(void)
 	syscall(SYS_rt_sigprocmask, SIG_UNBLOCK, &ours, NULL, 8);
 }
 
+static void begin_thread(const struct start *s, uint64_t routine)
+{
+	prof_labels_set(s->labels);
+	if (cpu_signal_is_used())
+		unblock_our_signal();
+	cpu_thread_begin(routine);
+}
+
 static void *profiled_thread(void *arg)
 {
 	const struct start s = *(struct start *)arg;
 	void *result;
 
 	give_start(arg);
-	prof_labels_set(s.labels);
-	if (cpu_signal_is_used())
-		unblock_our_signal();
-	cpu_thread_begin((uint64_t)(uintptr_t)s.routine + 1);
+	begin_thread(&s, (uint64_t)(uintptr_t)s.routine + 1);
 	pthread_cleanup_push(thread_ended, NULL);
 	result = s.routine(s.arg);
 	pthread_cleanup_pop(1);
@@ -104,10 +111,44 @@ HOOK int pthread_create(pthread_t *thread, const pthread_attr_t *attr,
 	s = take_start();
 	if (!s)
 		return next(thread, attr, routine, arg);
-	*s = (struct start){ routine, arg, prof_labels_get(), NULL };
+	*s = (struct start){ routine, NULL, arg, prof_labels_get(), NULL };
 	MACHINE_REGS_OF_CALLER(&regs);
 	result = next(thread, attr, profiled_thread, s);
 	if (result != 0)
+		give_start(s);
+	else if (preload_records(PROF_TARGET_THREADCREATE))
+		counts_event(COUNTS_THREADCREATE, &regs);
+	return result;
+}
+
+/* C11's does not call the other by name. */
+static int profiled_c11_thread(void *arg)
+{
+	const struct start s = *(struct start *)arg;
+	int result;
+
+	give_start(arg);
+	begin_thread(&s, (uint64_t)(uintptr_t)s.c11_routine + 1);
+	pthread_cleanup_push(thread_ended, NULL);
+	result = s.c11_routine(s.arg);
+	pthread_cleanup_pop(1);
+	return result;
+}
+
+HOOK int thrd_create(thrd_t *thread, thrd_start_t routine, void *arg)
+{
+	struct cfi_regs regs;
+	struct start *s;
+	int result;
+
+	NEXT(thrd_create);
+	s = take_start();
+	if (!s)
+		return next(thread, routine, arg);
+	*s = (struct start){ NULL, routine, arg, prof_labels_get(), NULL };
+	MACHINE_REGS_OF_CALLER(&regs);
+	result = next(thread, profiled_c11_thread, s);
+	if (result != thrd_success)
 		give_start(s);
 	else if (preload_records(PROF_TARGET_THREADCREATE))
 		counts_event(COUNTS_THREADCREATE, &regs);

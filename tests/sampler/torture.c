@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/time.h>
 #include <sys/wait.h>
+#include <threads.h>
 #include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -155,10 +156,22 @@ static void *wait_to_be_cancelled(void *unused)
 	return unused;
 }
 
+static int c11_thread(void *seven)
+{
+	spin_ms(1);
+	return *(int *)seven;
+}
+
 static int odd_ends(void)
 {
+	int seven = 7, got = 0;
 	pthread_t thread;
+	thrd_t c11;
 	void *value = NULL;
+
+	if (thrd_create(&c11, c11_thread, &seven) != thrd_success ||
+	    thrd_join(c11, &got) != thrd_success || got != 7)
+		return fail("thrd_create");
 
 	pthread_create(&thread, NULL, exit_thread, NULL);
 	pthread_join(thread, &value);

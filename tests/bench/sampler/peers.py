@@ -157,7 +157,7 @@ def main():
                 LD_PRELOAD=tcmalloc, TCMALLOC_SAMPLE_PARAMETER="524288"),
         ])
         print_costs("H2: malloc and free, CPU ns; ratio", ways,
-                    medians(ways, rounds, "malloc", "2000000"), ["{:9.1f}"])
+                    medians(ways, rounds, "malloc", "6000000"), ["{:9.1f}"])
         ways = only_installed([alone, Way("heaptrack", ["heaptrack", "-r"],
                                           "alone")])
         print_costs("H2: the same, fewer blocks; ratio", ways,
