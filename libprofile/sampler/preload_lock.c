@@ -134,16 +134,16 @@ HOOK int pthread_mutex_unlock(pthread_mutex_t *m)
 HOOK int pthread_mutex_timedlock(pthread_mutex_t *m, const struct timespec *t)
 {
 	NEXT(pthread_mutex_timedlock);
-	TRY_THEN_WAIT(m, preload_is_time(CLOCK_REALTIME, t), pthread_mutex_trylock(m),
-	              EBUSY, next(m, t), LOCK_OWNER);
+	TRY_THEN_WAIT(m, preload_is_time(CLOCK_REALTIME, t),
+	              pthread_mutex_trylock(m), EBUSY, next(m, t), LOCK_OWNER);
 }
 
 HOOK int pthread_mutex_clocklock(pthread_mutex_t *m, clockid_t clock,
                                  const struct timespec *t)
 {
 	NEXT(pthread_mutex_clocklock);
-	TRY_THEN_WAIT(m, preload_is_time(clock, t), pthread_mutex_trylock(m), EBUSY,
-	              next(m, clock, t), LOCK_OWNER);
+	TRY_THEN_WAIT(m, preload_is_time(clock, t), pthread_mutex_trylock(m),
+	              EBUSY, next(m, clock, t), LOCK_OWNER);
 }
 
 /* ---- Read-write locks ---- */
@@ -167,7 +167,8 @@ HOOK int pthread_rwlock_timedrdlock(pthread_rwlock_t *l,
 {
 	NEXT(pthread_rwlock_timedrdlock);
 	TRY_THEN_WAIT(l, preload_is_time(CLOCK_REALTIME, t),
-	              pthread_rwlock_tryrdlock(l), EBUSY, next(l, t), LOCK_OWNER);
+	              pthread_rwlock_tryrdlock(l), EBUSY, next(l, t),
+	              LOCK_OWNER);
 }
 
 HOOK int pthread_rwlock_timedwrlock(pthread_rwlock_t *l,
@@ -175,23 +176,24 @@ HOOK int pthread_rwlock_timedwrlock(pthread_rwlock_t *l,
 {
 	NEXT(pthread_rwlock_timedwrlock);
 	TRY_THEN_WAIT(l, preload_is_time(CLOCK_REALTIME, t),
-	              pthread_rwlock_trywrlock(l), EBUSY, next(l, t), LOCK_ANYBODY);
+	              pthread_rwlock_trywrlock(l), EBUSY, next(l, t),
+	              LOCK_ANYBODY);
 }
 
 HOOK int pthread_rwlock_clockrdlock(pthread_rwlock_t *l, clockid_t clock,
                                     const struct timespec *t)
 {
 	NEXT(pthread_rwlock_clockrdlock);
-	TRY_THEN_WAIT(l, preload_is_time(clock, t), pthread_rwlock_tryrdlock(l), EBUSY,
-	              next(l, clock, t), LOCK_OWNER);
+	TRY_THEN_WAIT(l, preload_is_time(clock, t), pthread_rwlock_tryrdlock(l),
+	              EBUSY, next(l, clock, t), LOCK_OWNER);
 }
 
 HOOK int pthread_rwlock_clockwrlock(pthread_rwlock_t *l, clockid_t clock,
                                     const struct timespec *t)
 {
 	NEXT(pthread_rwlock_clockwrlock);
-	TRY_THEN_WAIT(l, preload_is_time(clock, t), pthread_rwlock_trywrlock(l), EBUSY,
-	              next(l, clock, t), LOCK_ANYBODY);
+	TRY_THEN_WAIT(l, preload_is_time(clock, t), pthread_rwlock_trywrlock(l),
+	              EBUSY, next(l, clock, t), LOCK_ANYBODY);
 }
 
 /* By whom may unlock it: the calling thread. */
@@ -224,8 +226,8 @@ HOOK int mtx_lock(mtx_t *m)
 HOOK int mtx_timedlock(mtx_t *m, const struct timespec *t)
 {
 	NEXT(mtx_timedlock);
-	TRY_THEN_WAIT(m, preload_is_time(CLOCK_REALTIME, t), mtx_trylock(m), thrd_busy,
-	              next(m, t), LOCK_OWNER);
+	TRY_THEN_WAIT(m, preload_is_time(CLOCK_REALTIME, t), mtx_trylock(m),
+	              thrd_busy, next(m, t), LOCK_OWNER);
 }
 
 HOOK int mtx_unlock(mtx_t *m)

@@ -132,7 +132,8 @@ HOOK int sem_wait(sem_t *s)
 HOOK int sem_timedwait(sem_t *s, const struct timespec *t)
 {
 	NEXT(sem_timedwait);
-	if (locks_watched() && preload_is_time(CLOCK_REALTIME, t) && takes_at_once(s))
+	if (locks_watched() && preload_is_time(CLOCK_REALTIME, t) &&
+	    takes_at_once(s))
 		return 0;
 	WAIT(next(s, t));
 }
