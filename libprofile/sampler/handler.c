@@ -108,8 +108,9 @@ static uint64_t merged(const struct thread *t, uint64_t pc, uint64_t cpu_ns)
 /*
  * Beside perf events in user mode, timers stand for the kernel. Where there
  * are few system calls, or this is the first that is seen, a sample in one
- * weighs what the timer says: its periods that went by, unless the account is
- * ahead already. Else it weighs what the clock says beyond all samples: timers come with the tick, which may
+ * weighs what the timer says: its periods that went by, at most 4 (a thread
+ * that others crowd out may be passed over by many ticks), and none while the
+ * account is ahead. Else it weighs what the clock says beyond all samples: timers come with the tick, which may
  * favour a phase of the program, and clocks do not. Half of a usual weight is
  * taken in advance, so that the account is as often ahead as behind when the
  * thread ends. Bounded, since page faults are in it too.
@@ -122,7 +123,7 @@ static uint64_t kernel_weight(struct thread *t, const siginfo_t *info,
 	const uint32_t mean_8 = atomic_load(&t->mean_claim_8);
 	const bool is_first = mean_8 == 0, is_by_clock = !has_few_calls(t);
 	int64_t owed = owed_ns(t, cpu_ns) + (int64_t)(cpu_run.period_ns / 2);
-	uint64_t weight = ticks;
+	uint64_t weight = ticks < 4 ? ticks : 4;
 
 	if (is_by_clock)
 		owed += (int64_t)(cpu_run.period_ns * mean_8 / 16);
