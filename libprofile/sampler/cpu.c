@@ -12,7 +12,6 @@
 #include "sampler/futex_lock.h"
 #include "sampler/source.h"
 #include "sampler/state.h"
-#include "sampler/wall.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -316,7 +315,8 @@ bool cpu_set_handler(struct prof_error *err)
 
 bool cpu_signal_is_used(void)
 {
-	return atomic_load(&cpu_run.is_active) || wall_is_on();
+	return atomic_load(&cpu_run.is_active) ||
+	       atomic_load(&cpu_run.n_askers) > 0;
 }
 
 size_t cpu_interrupt(uint32_t tid, uint64_t *pcs, size_t max,
@@ -520,7 +520,6 @@ void cpu_before_exec(void)
 
 	if (!cpu_signal_is_used())
 		return;
-	wall_pause();
 	sigemptyset(&ours);
 	sigaddset(&ours, CPU_SIGNAL);
 	/* Raw, as sigprocmask() may be a hook that spares our signal. */
@@ -535,7 +534,6 @@ void cpu_before_exec(void)
 
 void cpu_after_failed_exec(void)
 {
-	wall_resume();
 	if (atomic_load(&cpu_run.is_active))
 		arm(threads_my_tid(), 0, FROM_NOW);
 }
@@ -551,7 +549,6 @@ void cpu_after_fork(void)
 			syscall(SYS_close, t->perf_fd);
 	}
 	threads_after_fork();
-	wall_after_fork();
 	memset(&cpu_lock, 0, sizeof(cpu_lock));
 	memset(&cpu_run, 0, sizeof(cpu_run));
 	reader_is_at_end = true;

@@ -20,6 +20,7 @@ enum { CPU_SIGNAL = SIGPROF };
 /* The run, in this process. The handler reads it while is_active. */
 struct cpu_run {
 	_Atomic uint32_t is_active, in_handler;
+	_Atomic uint32_t n_askers; /* who else sends our signal, for stacks */
 	enum prof_cpu_source source;
 	uint64_t period_ns;
 	struct ring ring;

@@ -110,10 +110,11 @@ static uint64_t merged(const struct thread *t, uint64_t pc, uint64_t cpu_ns)
  * are few system calls, or this is the first that is seen, a sample in one
  * weighs what the timer says: its periods that went by, at most 4 (a thread
  * that others crowd out may be passed over by many ticks), and none while the
- * account is ahead. Else it weighs what the clock says beyond all samples: timers come with the tick, which may
- * favour a phase of the program, and clocks do not. Half of a usual weight is
- * taken in advance, so that the account is as often ahead as behind when the
- * thread ends. Bounded, since page faults are in it too.
+ * account is ahead. Else it weighs what the clock says beyond all samples:
+ * timers come with the tick, which may favour a phase of the program, and
+ * clocks do not. Half of a usual weight is taken in advance, so that the
+ * account is as often ahead as behind when the thread ends. Bounded, since
+ * page faults are in it too.
  */
 static uint64_t kernel_weight(struct thread *t, const siginfo_t *info,
                               uint64_t cpu_ns)

@@ -15,6 +15,7 @@
 #include "sampler/lock.h"
 #include "sampler/stacks.h"
 #include "sampler/state.h"
+#include "sampler/wall.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -205,6 +206,7 @@ static void after_fork_in_child(void)
 
 	after_fork_in_parent();
 	cpu_after_fork();
+	wall_after_fork();
 	locks_forget_waiters();
 	if (!had_launcher)
 		return;

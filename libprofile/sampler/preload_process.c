@@ -12,6 +12,7 @@
 #include "sampler/cpu.h"
 #include "sampler/modules.h"
 #include "sampler/unwind.h"
+#include "sampler/wall.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -27,16 +28,20 @@
 
 static void before_exec(void)
 {
-	if (preload_is_own_process())
+	if (preload_is_own_process()) {
+		wall_pause();
 		cpu_before_exec();
+	}
 }
 
 static int after_exec(int result)
 {
 	const int saved_errno = errno;
 
-	if (preload_is_own_process())
+	if (preload_is_own_process()) {
 		cpu_after_failed_exec();
+		wall_resume();
+	}
 	errno = saved_errno;
 	return result;
 }

@@ -63,11 +63,6 @@ static struct {
 	_Atomic uint32_t is_paused, is_looking;
 } wall;
 
-bool wall_is_on(void)
-{
-	return atomic_load(&wall.state) != WALL_OFF;
-}
-
 /* ---- Stacks ---- */
 
 static uint32_t intern(const uint64_t *stack, size_t n, bool is_complete)
@@ -311,6 +306,7 @@ static void *wall_main(void *unused)
 	nanosleep(&(struct timespec){ 0, 20000000 }, NULL);
 	give_up_all();
 	threads_show(threads_my_tid());
+	atomic_fetch_sub(&cpu_run.n_askers, 1);
 	set_state(WALL_OFF);
 	return unused;
 }
@@ -365,7 +361,7 @@ enum prof_status prof_wall_start(const struct prof_wall_options *options,
 	if (!sampler_init(err))
 		return PROF_NOMEM;
 	futex_lock_take(&wall_lock);
-	if (wall_is_on()) {
+	if (atomic_load(&wall.state) != WALL_OFF) {
 		status = error_set(err, PROF_BUSY,
 		                   "the wall-clock profile is running");
 	} else if (!make_looks()) {
@@ -379,9 +375,11 @@ enum prof_status prof_wall_start(const struct prof_wall_options *options,
 		atomic_store(&sampler_state->wall.rate,
 		             (int64_t)wall_period_ns);
 		atomic_store(&wall.state, WALL_STARTS);
+		atomic_fetch_add(&cpu_run.n_askers, 1);
 		if (make_thread()) {
 			wait_while(WALL_STARTS);
 		} else {
+			atomic_fetch_sub(&cpu_run.n_askers, 1);
 			atomic_store(&wall.state, WALL_OFF);
 			status = error_set(err, PROF_SYSTEM,
 			                   "cannot make a thread");

@@ -16,15 +16,12 @@ enum { WALL_REQUESTS = 256, WALL_DEPTH = 32 };
 /* Questions to running threads; an answer is fetched at a later look. */
 extern struct stack_request wall_requests[WALL_REQUESTS];
 
-/* Signals of ours may come to any thread. [signal-safe] */
-bool wall_is_on(void);
-
 /* While the calling thread makes ours, a hook of pthread_create() steps
    aside. */
 extern _Thread_local bool wall_makes_thread
 	__attribute__((tls_model("initial-exec")));
 
-/* No more questions from when this returns until they may be asked again. */
+/* Around exec: no questions from when the first returns until the second. */
 void wall_pause(void);
 void wall_resume(void);
 
