@@ -8,11 +8,11 @@
  *
  * `bytes` holds the strings one after the other, each with a '\0' behind it;
  * string i is bytes[offsets[i] .. offsets[i + 1] - 1). String 0 is the empty
- * one; with three more zeros before it, so that a loop may look at the three
+ * one; with seven more zeros before it, so that a loop may look at the seven
  * bytes before any, it takes the first BYTE_TABLE_FRONT bytes. The hash index
  * is separate, because a finished profile needs none.
  */
-#define BYTE_TABLE_FRONT 4
+#define BYTE_TABLE_FRONT 8
 /* Bytes that can be read (not more than that) behind the last string. */
 #define BYTE_TABLE_BACK 8
 

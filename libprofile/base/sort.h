@@ -14,21 +14,24 @@
 struct sort_item {
 	uint64_t key; /* its sequence at the depth that is being sorted */
 	uint32_t id;
+	uint32_t place; /* for load() alone */
 };
 
 /*
  * The sequence of an item, 64 bits at a time, depth = 0, 1, ...; smaller
- * comes first. 0 is the end of a sequence, and at any depth behind it.
+ * comes first. 0 is the end of a sequence, and what is behind it is never
+ * asked for.
  */
 struct sort_sequence {
-	uint64_t (*key)(const void *ctx, uint32_t id, size_t depth);
-	/* Asks for the memory that key() will read; NULL: it is at hand. */
-	void (*prefetch)(const void *ctx, uint32_t id, size_t depth);
+	/* Sets the keys of items[n] for a depth. One call for many, so that
+	   it can ask for memory before it reads it. */
+	void (*load)(const void *ctx, struct sort_item *items, size_t n,
+	             size_t depth);
 	const void *ctx;
 };
 
 /*
- * Sorts items[n], of which only the ids need be set. Equal sequences end up
+ * Sorts items[n], of which only what load() looks at need be set. Equal sequences end up
  * side by side in no certain order. Needs no memory; the stack is bounded.
  */
 void sort_by_sequence(struct sort_item *items, size_t n,

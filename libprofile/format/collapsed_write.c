@@ -31,6 +31,7 @@
 /* At most, and so many zeros end a sequence: the next key is 0 then. */
 #define MAX_RANKS_PER_KEY 4
 #define SEQUENCE_END MAX_RANKS_PER_KEY
+#define AHEAD 8 /* stacks that are asked for before they are read */
 
 struct writer {
 	const struct prof_profile *p;
@@ -49,7 +50,7 @@ struct writer {
 	VEC(struct sort_item) stacks;
 	uint32_t *form_of_rank;
 	unsigned rank_bits;
-	size_t ranks_per_key; /* see stack_key() */
+	size_t ranks_per_key; /* see load_stacks() */
 
 	VEC(unsigned char) line;
 	VEC(size_t) ends; /* of the frames in the line, by position */
@@ -243,35 +244,47 @@ static enum prof_status put_stacks(struct writer *c)
 
 /* ---- Order ---- */
 
-/* The bytes of a form, eight at a time. */
-static uint64_t form_key(const void *ctx, uint32_t form, size_t depth)
+/* The bytes of forms, eight at a time. */
+static void load_forms(const void *ctx, struct sort_item *items, size_t n,
+                       size_t depth)
 {
 	const struct writer *const c = ctx;
-	const struct prof_str s = frame_text(&c->texts, form / 2);
-	const size_t size = s.len - (form & FORM_LEAF);
 	const size_t at = depth * sizeof(uint64_t);
-	uint64_t key = 0;
-
-	if (at + sizeof(key) <= size)
-		memcpy(&key, s.ptr + at, sizeof(key));
-	else if (at < size)
-		memcpy(&key, s.ptr + at, size - at);
-	return be64toh(key);
-}
-
-/* The ranks of a stack's frames, as many at a time as 64 bits hold. */
-static uint64_t stack_key(const void *ctx, uint32_t stack, size_t depth)
-{
-	const struct writer *const c = ctx;
-	const size_t n = c->ranks_per_key;
-	const uint32_t *ranks = c->sequences.data + stack + depth * n;
-	uint64_t key = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		key = key << c->rank_bits | *ranks;
-		ranks += *ranks != 0;
+		const uint32_t form = items[i].id;
+		const struct prof_str s = frame_text(&c->texts, form / 2);
+		const size_t size = s.len - (form & FORM_LEAF);
+		uint64_t key = 0;
+
+		if (at + sizeof(key) <= size)
+			memcpy(&key, s.ptr + at, sizeof(key));
+		else if (at < size)
+			memcpy(&key, s.ptr + at, size - at);
+		items[i].key = be64toh(key);
 	}
-	return key;
+}
+
+/* The ranks of stacks' frames, as many at a time as 64 bits hold. */
+static void load_stacks(const void *ctx, struct sort_item *items, size_t n,
+                        size_t depth)
+{
+	const struct writer *const c = ctx;
+	const size_t n_ranks = c->ranks_per_key;
+	const uint32_t *const sequences = c->sequences.data + depth * n_ranks;
+
+	for (size_t i = 0; i < n; i++) {
+		const uint32_t *ranks = sequences + items[i].id;
+		uint64_t key = 0;
+
+		if (i + AHEAD < n)
+			__builtin_prefetch(sequences + items[i + AHEAD].id);
+		for (size_t k = 0; k < n_ranks; k++) {
+			key = key << c->rank_bits | *ranks;
+			ranks += *ranks != 0;
+		}
+		items[i].key = key;
+	}
 }
 
 /* Puts the ranks of forms in place of the forms in all sequences. */
@@ -288,7 +301,7 @@ static void replace_forms(struct writer *c, const uint32_t *ranks)
 static enum prof_status rank_forms(struct writer *c)
 {
 	const uint32_t n = 2 * byte_table_n(&c->texts.bytes);
-	const struct sort_sequence by_text = { .key = form_key, .ctx = c };
+	const struct sort_sequence by_text = { load_forms, c };
 	struct sort_item *forms;
 	uint32_t *ranks;
 
@@ -475,8 +488,7 @@ enum prof_status collapsed_write(const struct prof_profile *p,
 		status = rank_forms(&c);
 	if (status == PROF_OK) {
 		sort_by_sequence(c.stacks.data, c.stacks.n,
-		                 &(struct sort_sequence){ .key = stack_key,
-		                                          .ctx = &c });
+		                 &(struct sort_sequence){ load_stacks, &c });
 		status = put_lines(&c);
 	}
 	writer_release(&c);

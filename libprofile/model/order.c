@@ -95,6 +95,62 @@ static int compare_locations(const void *a_, const void *b_, void *ctx)
 	return order ? order : compare_u64(a, b);
 }
 
+/* Mapping, then address: nearly all locations differ in those. */
+static void load_locations(const void *ctx, struct sort_item *items, size_t n,
+                           size_t depth)
+{
+	const struct prof_profile *p = ctx;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct row_location *l =
+			&p->locations.data[items[i].id];
+
+		items[i].key = depth == 0 ? l->mapping + UINT64_C(1) :
+			depth == 1 ? l->address : 0;
+	}
+}
+
+static bool is_same_address(const struct prof_profile *p, uint32_t a,
+                            uint32_t b)
+{
+	const struct row_location *x = &p->locations.data[a];
+	const struct row_location *y = &p->locations.data[b];
+
+	return x->mapping == y->mapping && x->address == y->address;
+}
+
+/*
+ * Sorts ids[n] by the content of those locations: by keys, and then what is
+ * of one address by all that there is (that alone took 2.6 times the
+ * instructions).
+ */
+static bool sort_locations(uint32_t *ids, uint32_t n,
+                           const struct prof_profile *p,
+                           const struct prof_allocator *a)
+{
+	const size_t room = (size_t)n + 1;
+	struct sort_item *items = mem_zeroed(a, room, sizeof(*items));
+
+	if (!items)
+		return false;
+	for (uint32_t i = 0; i < n; i++)
+		items[i].id = ids[i];
+	sort_by_sequence(items, n,
+	                 &(struct sort_sequence){ load_locations, p });
+	for (uint32_t i = 0; i < n; i++)
+		ids[i] = items[i].id;
+	mem_free(a, items, room * sizeof(*items));
+	for (uint32_t i = 0, end; i < n; i = end) {
+		end = i + 1;
+		while (end < n && is_same_address(p, ids[i], ids[end]))
+			end++;
+		if (end - i > 1)
+			qsort_r(ids + i, end - i, sizeof(*ids),
+			        compare_locations, (void *)(uintptr_t)p);
+	}
+	return true;
+}
+
 /* Marks the locations of the stacks that samples have. */
 static bool mark_used(uint32_t *used, const struct prof_profile *p,
                       const struct prof_allocator *a)
@@ -139,8 +195,8 @@ static enum prof_status rank_locations(struct canonical_order *o,
 	for (uint32_t id = 1; id <= n_all; id++)
 		if (o->location_rank[id] || !(flags & ORDER_USED_ONLY))
 			o->locations[n++] = id;
-	qsort_r(o->locations, n, sizeof(uint32_t), compare_locations,
-	        (void *)(uintptr_t)p);
+	if (!sort_locations(o->locations, n, p, a))
+		return PROF_NOMEM;
 	for (uint32_t i = 0; i < n; i++)
 		o->location_rank[o->locations[i]] = i + 1;
 	o->n_locations = n;
@@ -275,37 +331,44 @@ static enum prof_status pack_ranks(struct canonical_order *o,
 
 /* ---- Sorting stacks ---- */
 
-/* Bytes [8 * depth, 8 * depth + 8) of a stack counted from its end. */
-static uint64_t key_at(const void *ctx, uint32_t stack, size_t depth)
+/* The bytes of word behind (in memory) its last one that is 0. */
+static inline uint64_t behind_last_zero(uint64_t word)
 {
-	const struct byte_table *t = ctx;
-	const uint32_t begin = t->offsets.data[stack];
-	const size_t size = t->offsets.data[stack + 1] - begin - 1;
-	const size_t used = depth * 8;
-	uint64_t key = 0;
+	const uint64_t low = UINT64_C(0x7f7f7f7f7f7f7f7f);
+	const uint64_t zeros = ~(((word & low) + low) | word | low);
 
-	if (used >= size)
-		return 0;
-	if (size - used >= 8) {
-		memcpy(&key, t->bytes.data + begin + (size - used - 8), 8);
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-		key = __builtin_bswap64(key);
-#endif
-		return key;
-	}
-	for (size_t i = 0; i < size - used; i++)
-		key |= (uint64_t)t->bytes.data[begin + i] <<
-			(8 * (8 - (size - used) + i));
-	return key;
+	/* Each byte of zeros is 0x80 where word's is 0. */
+	if (!zeros)
+		return word;
+	return word & (UINT64_MAX << (63 - __builtin_clzll(zeros)) << 1);
 }
 
-static void prefetch_stack(const void *ctx, uint32_t stack, size_t depth)
-{
-	const struct byte_table *t = ctx;
-	const size_t end = t->offsets.data[stack + 1];
+#define AHEAD 8 /* stacks that are asked for before they are read */
 
-	__builtin_prefetch(t->bytes.data + (end > depth * 8 ?
-	                                    end - depth * 8 : 0));
+/*
+ * Bytes [8 * depth, 8 * depth + 8) of stacks counted from their ends, which
+ * are the items' places. Where a stack begins is not looked up: before it is
+ * the '\0' of another, and BYTE_TABLE_FRONT bytes are before the first.
+ */
+static void load_stacks(const void *ctx, struct sort_item *items, size_t n,
+                        size_t depth)
+{
+	const unsigned char *const bytes =
+		((const struct byte_table *)ctx)->bytes.data;
+	const size_t back = 8 * (depth + 1);
+
+	for (size_t i = 0; i < n; i++) {
+		uint64_t word;
+
+		if (i + AHEAD < n)
+			__builtin_prefetch(bytes + (items[i + AHEAD].place -
+			                            back));
+		memcpy(&word, bytes + (items[i].place - back), sizeof(word));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+		word = __builtin_bswap64(word);
+#endif
+		items[i].key = behind_last_zero(word);
+	}
 }
 
 /* The place of each stack in the order; the empty stack is 0. */
@@ -314,14 +377,15 @@ static enum prof_status rank_stacks(uint32_t *rank,
                                     const struct prof_allocator *a)
 {
 	const uint32_t n = byte_table_n(&o->stacks);
-	const struct sort_sequence from_root = { key_at, prefetch_stack,
-	                                         &o->stacks };
+	const struct sort_sequence from_root = { load_stacks, &o->stacks };
 	struct sort_item *items = mem_zeroed(a, n, sizeof(*items));
 
 	if (!items)
 		return PROF_NOMEM;
-	for (uint32_t i = 1; i < n; i++)
+	for (uint32_t i = 1; i < n; i++) {
 		items[i - 1].id = i;
+		items[i - 1].place = o->stacks.offsets.data[i + 1] - 1;
+	}
 	sort_by_sequence(items, n - 1, &from_root);
 	rank[0] = 0;
 	for (uint32_t i = 1; i < n; i++)

@@ -28,6 +28,13 @@ static uint64_t key_of(const void *ctx, uint32_t id, size_t depth)
 	return s->keys[id][depth];
 }
 
+static void load_keys(const void *ctx, struct sort_item *items, size_t n,
+                      size_t depth)
+{
+	for (size_t i = 0; i < n; i++)
+		items[i].key = key_of(ctx, items[i].id, depth);
+}
+
 static int compare_sequences(const struct sequences *s, uint32_t a, uint32_t b)
 {
 	for (size_t i = 0; i <= MAX_DEPTH; i++)
@@ -84,8 +91,7 @@ START_TEST(as_compared)
 		for (size_t i = 0; i < c->n; i++)
 			items[i] = (struct sort_item){ .id = (uint32_t)i };
 		sort_by_sequence(items, c->n,
-		                 &(struct sort_sequence){ .key = key_of,
-		                                          .ctx = &s });
+		                 &(struct sort_sequence){ load_keys, &s });
 		for (size_t i = 0; i < c->n; i++) {
 			ck_assert(!is_seen[items[i].id]);
 			is_seen[items[i].id] = true;
@@ -98,11 +104,14 @@ START_TEST(as_compared)
 END_TEST
 
 /* All alike to a great depth: in one loop, or the stack would run out. */
-static uint64_t deep_key(const void *ctx, uint32_t id, size_t depth)
+static void load_deep(const void *ctx, struct sort_item *items, size_t n,
+                      size_t depth)
 {
 	const size_t *const max = ctx;
 
-	return depth < *max ? 1 : depth == *max ? id + 1u : 0;
+	for (size_t i = 0; i < n; i++)
+		items[i].key = depth < *max ? 1 :
+			depth == *max ? items[i].id + 1u : 0;
 }
 
 START_TEST(deep)
@@ -115,7 +124,7 @@ START_TEST(deep)
 	for (size_t i = 0; i < n; i++)
 		items[i] = (struct sort_item){ .id = (uint32_t)(n - 1 - i) };
 	sort_by_sequence(items, n, &(struct sort_sequence){
-		.key = deep_key, .ctx = &depth });
+		.load = load_deep, .ctx = &depth });
 	for (size_t i = 0; i < n; i++)
 		ck_assert_uint_eq(items[i].id, i);
 }
