@@ -27,6 +27,7 @@ struct pprof_writer {
 	struct output *out;
 	const struct prof_allocator *a;
 	struct canonical_order order;
+	const struct byte_table *stacks; /* with the ids of the file */
 	bool is_reordered;
 	bool has_failed; /* out of memory */
 	/* New ids by old ones, 0 where there is none yet; and the other way
@@ -183,11 +184,10 @@ static bool is_single(struct prof_str stack)
 	return i + 1 == stack.len;
 }
 
-static void write_sample(struct pprof_writer *g, const struct byte_table *stacks,
-                         uint32_t i)
+static void write_sample(struct pprof_writer *g, uint32_t i)
 {
 	const struct row_sample *s = &g->p->samples.data[i];
-	const struct prof_str stack = byte_table_get(stacks, s->stack);
+	const struct prof_str stack = byte_table_get(g->stacks, s->stack);
 	struct output *out = g->out;
 	unsigned char head[2 + VARINT_MAX];
 	unsigned char *at = head;
@@ -216,14 +216,45 @@ static void write_sample(struct pprof_writer *g, const struct byte_table *stacks
 	g->scratch.n = 0;
 }
 
+static uint32_t sample_at(const struct pprof_writer *g, uint32_t i)
+{
+	return g->is_reordered ? g->order.samples[i] : i;
+}
+
+/*
+ * Asks for what samples further on need, which in canonical order is all over
+ * the tables: one load leads to the next, so each step is asked for when the
+ * one before it has come.
+ */
+PREFETCHES prefetch_samples(const struct pprof_writer *g, uint32_t i,
+                            uint32_t n)
+{
+	const uint32_t far = 32, middle = 16, near = 8;
+	const struct prof_profile *p = g->p;
+	const struct row_sample *s;
+
+	if (i + far >= n)
+		return;
+	__builtin_prefetch(&p->samples.data[sample_at(g, i + far)]);
+	s = &p->samples.data[sample_at(g, i + middle)];
+	__builtin_prefetch(&g->stacks->offsets.data[s->stack]);
+	__builtin_prefetch(&p->label_sets.offsets.data[s->label_set]);
+	s = &p->samples.data[sample_at(g, i + near)];
+	__builtin_prefetch(byte_table_get(g->stacks, s->stack).ptr);
+	__builtin_prefetch(byte_table_get(g->stacks, s->stack).ptr + 64);
+	__builtin_prefetch(byte_table_get(&p->label_sets, s->label_set).ptr);
+	__builtin_prefetch(p->values.data + (size_t)sample_at(g, i + near) *
+	                   p->sample_types.n);
+}
+
 static void write_samples(struct pprof_writer *g)
 {
 	const uint32_t n = prof_n_samples(g->p);
 
-	for (uint32_t i = 0; i < n && !g->has_failed; i++)
-		write_sample(g, g->is_reordered ? &g->order.stacks :
-		             &g->p->stacks,
-		             g->is_reordered ? g->order.samples[i] : i);
+	for (uint32_t i = 0; i < n && !g->has_failed; i++) {
+		prefetch_samples(g, i, n);
+		write_sample(g, sample_at(g, i));
+	}
 }
 
 /* ---- The other tables ---- */
@@ -417,6 +448,7 @@ enum prof_status pprof_write(const struct prof_profile *p,
 		.is_reordered = !w->options.keep_order && !p->is_canonical,
 	};
 
+	g.stacks = g.is_reordered ? &g.order.stacks : &p->stacks;
 	g.has_failed = !reserve_ids(&g) ||
 		(g.is_reordered &&
 		 canonical_order_init(&g.order, p, 0, g.a) != PROF_OK);
