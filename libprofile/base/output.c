@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Plain output goes to the sink a buffer at a time. Compressed output is
- * kept until it is closed: the fast compressor takes all of it at once, and
- * its one member is read by programs that stop at the first.
+ * Plain output goes to the sink a buffer at a time. Compressed output is kept
+ * until it is closed, because the compressor takes all of it at once. Unless
+ * it should be fast (level 1) and is large: from STREAM_FROM bytes on it goes
+ * through the encoder of streams, where there is one. That takes less than
+ * half of the time, and no memory for all of it; but what is small would
+ * become larger than other programs have it.
+ *
+ * Either way it is one member, for programs that stop at the first.
  */
 #include "base/output.h"
 
@@ -15,6 +20,8 @@
 #include <string.h>
 
 #define BUFFER_SIZE ((size_t)256 << 10)
+#define PACKED_SIZE ((size_t)64 << 10)
+#define STREAM_FROM ((size_t)2 << 20)
 
 void output_open(struct output *out, struct prof_sink sink,
                  uint32_t gzip_level, const struct prof_allocator *a)
@@ -65,18 +72,78 @@ static bool grow(struct output *out, size_t size)
 	return true;
 }
 
+/* ---- Compression of a stream ---- */
+
+static bool is_streamed(const struct output *out)
+{
+	return out->encoder || (out->gzip_level == 1 && encoder_gzip &&
+	                        buffered(out) >= STREAM_FROM);
+}
+
+static bool encoder_open(struct output *out)
+{
+	if (out->encoder)
+		return true;
+	out->packed = mem_resize(out->allocator, NULL, 0, PACKED_SIZE);
+	out->encoder = out->packed ? encoder_gzip->new(out->allocator) : NULL;
+	if (!out->encoder && out->status == PROF_OK)
+		out->status = error_nomem(&out->error);
+	return out->encoder;
+}
+
+/* Takes all that is in the buffer. From now on that stays in the cache. */
+static void encode(struct output *out, enum encoder_input input)
+{
+	struct encoder_io io = { .in = out->buffer, .in_end = out->p };
+	enum encoder_result result;
+
+	if (!encoder_open(out))
+		return;
+	do {
+		io.out = out->packed;
+		io.out_end = out->packed + PACKED_SIZE;
+		result = encoder_gzip->step(out->encoder, &io, input);
+		send(out, out->packed, (size_t)(io.out - out->packed));
+	} while (input == ENCODER_LAST ? result != ENCODER_ENDED :
+	         io.in < io.in_end || io.out == io.out_end);
+	out->flushed += buffered(out);
+	out->p = out->buffer;
+	out->end = out->buffer + BUFFER_SIZE;
+}
+
+static void encoder_close(struct output *out)
+{
+	if (out->encoder)
+		encoder_gzip->free(out->encoder, out->allocator);
+	mem_free(out->allocator, out->packed, PACKED_SIZE);
+	out->encoder = NULL;
+	out->packed = NULL;
+}
+
+/* ---- Room ---- */
+
+static void empty_buffer(struct output *out)
+{
+	if (is_streamed(out))
+		encode(out, ENCODER_MORE);
+	else
+		output_flush(out);
+}
+
 bool output_room(struct output *out, size_t n)
 {
 	if ((size_t)(out->end - out->p) >= n)
 		return true;
 	if (out->status == PROF_NOMEM)
 		return false;
-	output_flush(out);
+	empty_buffer(out);
 	if ((size_t)(out->end - out->p) >= n)
 		return true;
+	if (out->status == PROF_NOMEM)
+		return false;
 	if (n > SIZE_MAX / 4 || out->buffer_size > SIZE_MAX / 4)
 		return grow(out, SIZE_MAX);
-	if (out->gzip_level)
+	if (out->gzip_level && !out->encoder)
 		return grow(out, out->buffer_size + out->buffer_size / 2 + n);
 	return grow(out, n);
 }
@@ -89,6 +156,8 @@ void output_flush(struct output *out)
 	out->flushed += buffered(out);
 	out->p = out->buffer;
 }
+
+/* ---- The end ---- */
 
 static enum prof_status send_compressed(struct output *out)
 {
@@ -103,12 +172,20 @@ static enum prof_status send_compressed(struct output *out)
 	return out->status;
 }
 
+static void send_rest(struct output *out)
+{
+	if (is_streamed(out))
+		encode(out, ENCODER_LAST);
+	else if (out->gzip_level)
+		send_compressed(out);
+	else
+		send(out, out->buffer, buffered(out));
+}
+
 enum prof_status output_close(struct output *out, struct prof_error *err)
 {
-	if (!out->is_closed && out->status == PROF_OK && out->gzip_level)
-		send_compressed(out);
-	else if (!out->is_closed)
-		send(out, out->buffer, buffered(out));
+	if (!out->is_closed && out->status == PROF_OK)
+		send_rest(out);
 	out->is_closed = true;
 	output_abandon(out);
 	if (out->status != PROF_OK && err)
@@ -118,10 +195,13 @@ enum prof_status output_close(struct output *out, struct prof_error *err)
 
 void output_abandon(struct output *out)
 {
+	encoder_close(out);
 	mem_free(out->allocator, out->buffer, out->buffer_size);
 	out->p = out->end = out->buffer = NULL;
 	out->buffer_size = 0;
 }
+
+/* ---- Pieces ---- */
 
 void output_bytes(struct output *out, const void *bytes, size_t size)
 {

@@ -20,6 +20,8 @@ struct output {
 	uint64_t flushed;       /* bytes before the buffer */
 	struct prof_sink sink;
 	uint32_t gzip_level;    /* 0: not compressed */
+	void *encoder;          /* NULL: nothing has gone through it yet */
+	unsigned char *packed;  /* of the encoder */
 	bool is_closed;
 	enum prof_status status;
 	struct prof_error error;
@@ -36,10 +38,11 @@ void output_open(struct output *out, struct prof_sink sink,
  */
 enum prof_status output_close(struct output *out, struct prof_error *err);
 
-/* Hands over what there is so far, where it is not compressed. */
+/* Hands over what there is so far, where it is not compressed: what is
+   compressed is handed over as it comes. */
 void output_flush(struct output *out);
 
-/* Frees the buffer and hands over nothing more. */
+/* Frees the buffers and hands over nothing more. */
 void output_abandon(struct output *out);
 
 /*
