@@ -154,9 +154,18 @@ uint32_t intern_bytes(struct interner *in, const void *bytes, size_t size,
 	                      size, a);
 }
 
+PREFETCHES prefetch_bytes(const unsigned char *bytes, size_t size)
+{
+	const size_t line = 64, max = 4 * line;
+
+	for (size_t i = 0; i < size && i < max; i += line)
+		__builtin_prefetch(bytes + i);
+}
+
 /* The candidates of a batch, fetched before they are compared. */
 PREFETCHES prefetch_candidates(const struct interner *in,
-                               const uint64_t *hashes, size_t n)
+                               const uint64_t *hashes,
+                               const struct prof_str *strings, size_t n)
 {
 	const struct byte_table *t = in->table;
 	uint32_t ids[INTERN_BATCH];
@@ -170,8 +179,9 @@ PREFETCHES prefetch_candidates(const struct interner *in,
 	}
 	for (size_t i = 0; i < n; i++)
 		if (ids[i])
-			__builtin_prefetch(t->bytes.data +
-			                   t->offsets.data[ids[i]]);
+			prefetch_bytes(t->bytes.data +
+			               t->offsets.data[ids[i]],
+			               strings[i].len);
 }
 
 bool intern_batch(struct interner *in, const struct prof_str *strings,
@@ -192,7 +202,7 @@ bool intern_batch(struct interner *in, const struct prof_str *strings,
 		__builtin_prefetch(
 			&in->index.slots[hash_index_first(&in->index, hashes[i])]);
 	}
-	prefetch_candidates(in, hashes, n);
+	prefetch_candidates(in, hashes, strings, n);
 	for (size_t i = 0; i < n; i++) {
 		ids[i] = 0;
 		if (strings[i].len == 0)

@@ -154,7 +154,7 @@ static struct range sort_smaller_parts(struct sorting *s,
 {
 	size_t largest = 0;
 
-	if (parts[1].n && !go_deeper(s, &parts[1]))
+	if (parts[1].n < 2 || !go_deeper(s, &parts[1]))
 		parts[1].n = 0;
 	for (size_t i = 1; i < 3; i++)
 		if (parts[i].n > parts[largest].n)

@@ -23,8 +23,9 @@ struct sort_item {
  * asked for.
  */
 struct sort_sequence {
-	/* Sets the keys of items[n] for a depth. One call for many, so that
-	   it can ask for memory before it reads it. */
+	/* Sets the keys of items[n] for a depth; until then they are those
+	   of the depth before it, where there is one. One call for many, so
+	   that it can ask for memory before it reads it. */
 	void (*load)(const void *ctx, struct sort_item *items, size_t n,
 	             size_t depth);
 	const void *ctx;

@@ -348,7 +348,8 @@ static inline uint64_t behind_last_zero(uint64_t word)
 /*
  * Bytes [8 * depth, 8 * depth + 8) of stacks counted from their ends, which
  * are the items' places. Where a stack begins is not looked up: before it is
- * the '\0' of another, and BYTE_TABLE_FRONT bytes are before the first.
+ * the '\0' of another, and BYTE_TABLE_FRONT bytes are before the first. A key
+ * that is not full is the last one.
  */
 static void load_stacks(const void *ctx, struct sort_item *items, size_t n,
                         size_t depth)
@@ -363,6 +364,10 @@ static void load_stacks(const void *ctx, struct sort_item *items, size_t n,
 		if (i + AHEAD < n)
 			__builtin_prefetch(bytes + (items[i + AHEAD].place -
 			                            back));
+		if (depth && (items[i].key & 0xff) == 0) {
+			items[i].key = 0;
+			continue;
+		}
 		memcpy(&word, bytes + (items[i].place - back), sizeof(word));
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 		word = __builtin_bswap64(word);

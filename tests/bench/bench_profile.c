@@ -218,7 +218,10 @@ static void raw_job(struct job *j)
 		const struct stopwatch s = start();
 		struct prof_profile *p = parse(b, "raw", j->recycler);
 
-		if (prof_write(p, "pprof", sink, NULL, &err) != PROF_OK)
+		if (prof_write(p, "pprof", sink,
+		               &PROF_OPTIONS(prof_write_options,
+		                             .allocator = j->recycler),
+		               &err) != PROF_OK)
 			die("write", err.message);
 		snprintf(extra, sizeof(extra), " samples=%u size=%zu",
 		         (unsigned)prof_n_samples(p), size);

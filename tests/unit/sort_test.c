@@ -28,11 +28,19 @@ static uint64_t key_of(const void *ctx, uint32_t id, size_t depth)
 	return s->keys[id][depth];
 }
 
+/* Nothing is asked for behind its end, nor alone; keys are kept until then. */
 static void load_keys(const void *ctx, struct sort_item *items, size_t n,
                       size_t depth)
 {
-	for (size_t i = 0; i < n; i++)
+	ck_assert(depth == 0 || n > 1);
+	for (size_t i = 0; i < n; i++) {
+		if (depth) {
+			ck_assert_uint_ne(items[i].key, 0);
+			ck_assert_uint_eq(items[i].key, key_of(
+				ctx, items[i].id, depth - 1));
+		}
 		items[i].key = key_of(ctx, items[i].id, depth);
+	}
 }
 
 static int compare_sequences(const struct sequences *s, uint32_t a, uint32_t b)
