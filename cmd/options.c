@@ -76,6 +76,10 @@ const struct cli_option limit_options[] = {
 	  LIMIT(max_nesting), .help = "levels of YAML (64)" },
 	{ .name = "max-line-bytes", .arg = "SIZE", .type = CLI_SIZE,
 	  LIMIT(max_line_bytes), .help = "a line of a text format (16M)" },
+	{ .name = "max-items", .arg = "N", .type = CLI_COUNT,
+	  LIMIT(max_items),
+	  .help = "fields or lines of compressed input (1M + 8 times its "
+	          "bytes)" },
 	{ 0 }
 };
 

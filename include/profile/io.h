@@ -101,6 +101,10 @@ struct prof_limits {
 	uint64_t max_types;    /* sample types; 64 */
 	uint64_t max_nesting;  /* of YAML; 64 */
 	uint64_t max_line_bytes; /* of a text format; 16 MiB */
+	uint64_t max_items;    /* fields of pprof and its labels, lines of
+	                          collapsed stacks, events of YAML and 16
+	                          bytes of its text; of compressed input
+	                          1 Mi + 8 x compressed, else no limit */
 };
 
 /* ---- Reading ---- */

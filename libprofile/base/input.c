@@ -24,6 +24,8 @@
 #define MAX_BYTES_ABSOLUTE (UINT64_C(4) << 30)
 #define MAX_BYTES_BASE (UINT64_C(64) << 20)
 #define MAX_BYTES_RATIO 1000
+#define MAX_ITEMS_BASE (UINT64_C(1) << 20)
+#define MAX_ITEMS_RATIO 8 /* real profiles stay below 2 */
 
 /* Memory that a byte of input may cost: real profiles stay below a third. */
 #define MEMORY_PER_BYTE 16
@@ -32,7 +34,8 @@
 struct input_state {
 	struct prof_source source;
 	const struct prof_allocator *allocator;
-	uint64_t max_bytes;          /* 0: by what the source gave */
+	uint64_t max_bytes, max_items; /* 0: by what the source gave */
+	uint64_t n_items;
 	enum input_flags flags;
 	const struct decoder *decoder; /* NULL: plain bytes */
 	void *decoder_state;
@@ -296,6 +299,25 @@ static void check_size(struct input *in)
 		                        "limit max_bytes (%" PRIu64 ")", max));
 }
 
+bool input_count(struct input *in, uint64_t n)
+{
+	struct input_state *s = in->state;
+	uint64_t max = s->max_items;
+
+	s->n_items += n;
+	/* What is not packed costs its sender as much as us. */
+	if (!max && !s->decoder)
+		return true;
+	if (!max)
+		max = s->source_bytes * MAX_ITEMS_RATIO + MAX_ITEMS_BASE;
+	if (s->n_items <= max || in->status != PROF_OK)
+		return in->status == PROF_OK;
+	input_fail(in, error_at(&in->error, PROF_LIMIT, input_offset(in),
+	                        "more fields, lines or events than the limit "
+	                        "max_items (%" PRIu64 ")", max));
+	return false;
+}
+
 size_t input_need(struct input *in, size_t n)
 {
 	struct input_state *s = in->state;
@@ -430,6 +452,7 @@ enum prof_status input_open(struct input *in, struct prof_source source,
 	s->source = source;
 	s->allocator = a;
 	s->max_bytes = limits ? limits->max_bytes : 0;
+	s->max_items = limits ? limits->max_items : 0;
 	s->flags = flags;
 	s->window_size = WINDOW_SIZE;
 	s->window = mem_resize(a, NULL, 0, WINDOW_SIZE + PADDING);

@@ -32,7 +32,7 @@ enum input_flags {
 
 /*
  * Opens an input and finds out how it is compressed. limits: max_bytes and
- * nothing else is looked at. budget: may be NULL; see struct input. The
+ * max_items are looked at. budget: may be NULL; see struct input. The
  * source and a must outlive the input.
  */
 enum prof_status input_open(struct input *in, struct prof_source source,
@@ -58,6 +58,12 @@ size_t input_need(struct input *in, size_t n);
  */
 bool input_line(struct input *in, uint64_t max, const unsigned char **line,
                 size_t *size);
+
+/*
+ * Counts n more of what a format takes one by one, and takes time for. False
+ * where that is more than the limit max_items: the input has failed then.
+ */
+bool input_count(struct input *in, uint64_t n);
 
 /* The offset of p in the uncompressed bytes. */
 uint64_t input_offset(const struct input *in);

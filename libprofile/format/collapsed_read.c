@@ -25,6 +25,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define LINES_AT_ONCE 1024 /* that are counted for the limit */
+
 struct frame {
 	uint32_t end;      /* in the line; a ';' stands there, or it ends */
 	uint32_t name;     /* string id */
@@ -670,6 +672,14 @@ static enum prof_status next_line(struct reader *c, const unsigned char **line,
 	return status;
 }
 
+static enum prof_status input_failed(const struct reader *c,
+                                     const struct input *in)
+{
+	if (c->err)
+		*c->err = in->error;
+	return in->status;
+}
+
 static enum prof_status read_lines(struct reader *c)
 {
 	const unsigned char *line;
@@ -683,17 +693,19 @@ static enum prof_status read_lines(struct reader *c)
 		if (status != PROF_OK || !line)
 			break;
 		c->n_lines++;
+		if (c->n_lines % LINES_AT_ONCE == 0 &&
+		    !input_count(c->r->in, LINES_AT_ONCE))
+			return input_failed(c, c->r->in);
 		status = take_line(c, line, size);
 		if (status != PROF_OK)
 			break;
 	}
 	if (status != PROF_OK)
 		return status;
-	if (c->in->status != PROF_OK) {
-		if (c->err)
-			*c->err = c->in->error;
-		return c->in->status;
-	}
+	if (c->in->status != PROF_OK)
+		return input_failed(c, c->in);
+	if (!input_count(c->r->in, c->n_lines % LINES_AT_ONCE))
+		return input_failed(c, c->r->in);
 	if (c->n_columns == 0) {
 		status = begin_columns(c, (struct prof_str){ NULL, 0 });
 		if (status != PROF_OK)

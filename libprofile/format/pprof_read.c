@@ -49,6 +49,7 @@ struct pprof_reader {
 	uint32_t max_string; /* the largest index into it */
 	size_t width;        /* values of a sample; from the first one */
 	bool has_time;
+	uint32_t n_items; /* fields and labels since they were last counted */
 
 	/* Salvage. */
 	bool is_damaged;
@@ -426,6 +427,7 @@ static inline bool take_sample_field(struct pprof_reader *g,
 		return take_values(g, f);
 	case SAMPLE_LABEL:
 		++*n_labels;
+		g->n_items++;
 		return take_label(g, f);
 	default:
 		return true;
@@ -857,7 +859,17 @@ static bool read_next_field(struct pprof_reader *g)
 		return fail(g, PROF_CORRUPT, in->p,
 		            "a field of the profile has the wrong type");
 	in->p += size;
+	g->n_items++;
 	return true;
+}
+
+/* False: these are more than the limit, and the input has failed. */
+static bool count_items(struct pprof_reader *g)
+{
+	const uint32_t n = g->n_items;
+
+	g->n_items = 0;
+	return input_count(g->in, n);
 }
 
 static void read_fields(struct pprof_reader *g)
@@ -868,7 +880,7 @@ static void read_fields(struct pprof_reader *g)
 		while (in->end - in->p >= READ_AHEAD)
 			if (!read_next_field(g))
 				return;
-		if (!flush_batch(g))
+		if (!flush_batch(g) || !count_items(g))
 			return;
 	} while (input_need(in, READ_AHEAD) == READ_AHEAD ||
 	         in->end - in->p >= READ_AHEAD);
@@ -876,7 +888,8 @@ static void read_fields(struct pprof_reader *g)
 	while (in->p < in->end)
 		if (!read_next_field(g))
 			return;
-	flush_batch(g);
+	if (flush_batch(g))
+		count_items(g);
 }
 
 /* ---- Salvage ---- */

@@ -24,6 +24,7 @@
 #include <string.h>
 
 #define BINARY_TAG "tag:yaml.org,2002:binary"
+#define TEXT_PER_ITEM 16 /* bytes that count as an item of max_items */
 
 /*
  * Whether so many bytes are more than one scalar may take: an escape has up to
@@ -69,6 +70,9 @@ static int hand_bytes(void *ctx, unsigned char *to, size_t size,
 		r->was_too_long = true;
 		return 0;
 	}
+	/* libyaml looks at each byte, so text counts, and not events alone. */
+	if (!input_count(r->in, n / TEXT_PER_ITEM))
+		return 0;
 	memcpy(to, r->in->p, n);
 	r->in->p += n;
 	r->n_newlines += count_newlines(to, n);
@@ -252,6 +256,10 @@ yaml_event_type_t yaml_peek(struct yaml_reader *r)
 	if (!r->was_taken)
 		return r->event.type;
 	yaml_event_delete(&r->event);
+	if (!input_count(r->in, 1)) {
+		fail_in_reader(r);
+		return YAML_NO_EVENT;
+	}
 	if (!yaml_parser_parse(&r->parser, &r->event)) {
 		fail_in_parser(r);
 		return YAML_NO_EVENT;
