@@ -9,13 +9,14 @@ void address_map_init(struct address_map *m, struct prof_builder *b,
 	memset(m, 0, sizeof(*m));
 	m->b = b;
 	m->rule = rule;
+	m->ranges.random = hash_seed();
 }
 
 void address_map_release(struct address_map *m)
 {
 	const struct prof_allocator *a = &m->b->allocator;
 
-	vec_release(&m->ranges, a);
+	address_ranges_release(&m->ranges, a);
 	hash_index_release(&m->index, a);
 	vec_release(&m->pcs, a);
 	vec_release(&m->locations, a);
@@ -39,58 +40,19 @@ static void forget_locations(struct address_map *m)
 	m->locations.n = 0;
 }
 
-/* The first range that ends behind the address; ranges.n: none. */
-static size_t find_range(const struct address_map *m, uint64_t address)
-{
-	size_t low = 0, high = m->ranges.n;
-
-	while (low < high) {
-		const size_t middle = low + (high - low) / 2;
-
-		if (m->ranges.data[middle].limit > address)
-			high = middle;
-		else
-			low = middle + 1;
-	}
-	return low;
-}
-
-/* Takes ranges [i, i + n) out and leaves room for `more` at i. */
-static void replace_ranges(struct address_map *m, size_t i, size_t n,
-                           size_t more)
-{
-	memmove(&m->ranges.data[i + more], &m->ranges.data[i + n],
-	        (m->ranges.n - i - n) * sizeof(*m->ranges.data));
-	m->ranges.n = m->ranges.n - n + more;
-}
-
 void address_map_add(struct address_map *m, const struct prof_mapping *mapping)
 {
-	const size_t i = find_range(m, mapping->start);
-	size_t n = 0;
 	uint32_t id;
 
 	forget_locations(m);
 	if (mapping->limit == 0) {
-		if (i < m->ranges.n && m->ranges.data[i].start == mapping->start)
-			replace_ranges(m, i, 1, 0);
+		address_ranges_remove(&m->ranges, mapping->start);
 		return;
 	}
 	id = prof_add_mapping(m->b, mapping);
-	if (!id)
-		return;
-	if (!vec_reserve(&m->ranges, 1, &m->b->allocator)) {
+	if (id && !address_ranges_add(&m->ranges, mapping->start,
+	                              mapping->limit, id, &m->b->allocator))
 		fail_nomem(m);
-		return;
-	}
-	if (mapping->start >= mapping->limit)
-		return; /* of no extent: told, and never found */
-	while (i + n < m->ranges.n &&
-	       m->ranges.data[i + n].start < mapping->limit)
-		n++;
-	replace_ranges(m, i, n, 1);
-	m->ranges.data[i] = (struct address_range){ mapping->start,
-	                                            mapping->limit, id };
 }
 
 static uint64_t hash_pc(const struct address_map *m, uint64_t pc)
@@ -158,12 +120,10 @@ static struct address_symbol find_symbol(const struct address_map *m,
 
 static uint32_t mapping_of(struct address_map *m, uint64_t address)
 {
-	const size_t i = find_range(m, address);
+	const uint32_t id = address_ranges_find(&m->ranges, address);
 
-	if (i < m->ranges.n && m->ranges.data[i].start <= address)
-		return m->ranges.data[i].mapping;
-	if (m->rule == ADDRESS_CLEAN || m->ranges.n)
-		return 0;
+	if (id || m->rule == ADDRESS_CLEAN || m->ranges.root)
+		return id;
 	if (!m->fake_mapping)
 		m->fake_mapping =
 			prof_add_mapping(m->b, &(struct prof_mapping){ 0 });

@@ -18,15 +18,11 @@
  */
 
 #include "model/builder.h"
+#include "model/ranges.h"
 
 #include <profile/raw.h>
 
 enum address_rule { ADDRESS_CLEAN, ADDRESS_GO_EXACT };
-
-struct address_range {
-	uint64_t start, limit;
-	uint32_t mapping; /* id */
-};
 
 struct address_symbol {
 	uint32_t first_line, n_lines; /* of lines */
@@ -35,7 +31,7 @@ struct address_symbol {
 struct address_map {
 	struct prof_builder *b;
 	enum address_rule rule;
-	VEC(struct address_range) ranges; /* sorted, apart from each other */
+	struct address_ranges ranges; /* of mapping ids */
 	/* pc to location id, for the ranges as they are. */
 	struct hash_index index;
 	VEC(uint64_t) pcs;        /* of slot ids - 1 */
