@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define KEEP_MAX ((size_t)1 << 20)
+#define MAX_LINKS 40 /* in a row; as Linux has it */
 
 static enum prof_status fail(struct prof_error *err, enum prof_status status,
                              const char *message)
@@ -191,10 +192,58 @@ static int output_write(void *ctx, const void *buf, size_t size)
 	return 0;
 }
 
+/* What a link that stands at name points to: malloced, or NULL. */
+static char *read_link(const char *name)
+{
+	const char *slash = strrchr(name, '/');
+	const size_t folder = slash ? (size_t)(slash - name) + 1 : 0;
+	char to[PATH_MAX];
+	const ssize_t n = readlink(name, to, sizeof(to));
+	char *result;
+
+	if (n < 0)
+		return NULL;
+	if ((size_t)n == sizeof(to)) {
+		errno = ENAMETOOLONG;
+		return NULL;
+	}
+	result = malloc(folder + (size_t)n + 1);
+	if (!result)
+		return NULL;
+	sprintf(result, "%.*s%.*s", *to == '/' ? 0 : (int)folder, name, (int)n,
+	        to);
+	return result;
+}
+
+static bool is_link(const char *name)
+{
+	struct stat st;
+
+	return lstat(name, &st) == 0 && S_ISLNK(st.st_mode);
+}
+
+/* Where a file that is not there yet would be made: malloced, or NULL. */
+static char *follow_dangling(const char *name)
+{
+	char *at = strdup(name);
+
+	for (int i = 0; at && is_link(at); i++) {
+		char *next = NULL;
+
+		if (i < MAX_LINKS)
+			next = read_link(at);
+		else
+			errno = ELOOP; /* someone turns them round meanwhile */
+		free(at);
+		at = next;
+	}
+	return at;
+}
+
 /* The name behind all symbolic links: malloced, or NULL. */
 static char *resolve(const char *name, bool exists)
 {
-	return exists ? realpath(name, NULL) : strdup(name);
+	return exists ? realpath(name, NULL) : follow_dangling(name);
 }
 
 /* "dir/.libprofile-XXXXXX" for "dir/name": malloced, or NULL. */
@@ -284,18 +333,11 @@ static bool is_stdout(const struct stat *st)
 }
 
 static enum prof_status open_straight(struct file_output *out,
-                                      const char *name, int flags,
+                                      const char *name,
                                       struct prof_error *err)
 {
-	out->fd = open(name, O_WRONLY | O_CLOEXEC | O_NOCTTY | flags, 0666);
+	out->fd = open(name, O_WRONLY | O_CLOEXEC | O_NOCTTY);
 	return out->fd < 0 ? fail(err, PROF_SYSTEM, "cannot write") : PROF_OK;
-}
-
-static bool is_dangling_link(const char *name)
-{
-	struct stat st;
-
-	return lstat(name, &st) == 0 && S_ISLNK(st.st_mode);
 }
 
 static enum prof_status open_named(struct file_output *out, const char *name,
@@ -306,9 +348,6 @@ static enum prof_status open_named(struct file_output *out, const char *name,
 	if (stat(name, &st) < 0) {
 		if (errno != ENOENT)
 			return fail(err, PROF_SYSTEM, "cannot write");
-		/* There is nothing that could be lost behind one. */
-		if (is_dangling_link(name))
-			return open_straight(out, name, O_CREAT, err);
 		return open_replacing(out, name, NULL, err);
 	}
 	if (S_ISDIR(st.st_mode)) {
@@ -320,7 +359,7 @@ static enum prof_status open_named(struct file_output *out, const char *name,
 		return PROF_OK;
 	}
 	return S_ISREG(st.st_mode) ? open_replacing(out, name, &st, err) :
-	                             open_straight(out, name, 0, err);
+	                             open_straight(out, name, err);
 }
 
 enum prof_status file_output_open(struct file_output *out, const char *name,

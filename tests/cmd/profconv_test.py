@@ -366,6 +366,44 @@ class Outputs(InFolder):
                 self.assertEqual(link.read_text(), STACKS)
         self.assertEqual(real.read_text(), STACKS)
 
+    def dangling_link(self):
+        """A link by way of others to a file in another folder."""
+        (self.folder / "far").mkdir()
+        link = self.folder / "link"
+        link.symlink_to("far/second")
+        (self.folder / "far" / "second").symlink_to(
+            self.folder.resolve() / "far" / "third")
+        (self.folder / "far" / "third").symlink_to("../far/made")
+        return link, self.folder / "far" / "made"
+
+    def test_dangling_link(self):
+        link, made = self.dangling_link()
+        profconv("collapsed-to-collapsed", self.file("in"), link)
+        self.assertTrue(link.is_symlink())
+        self.assertFalse(made.is_symlink())
+        self.assertEqual(made.read_text(), STACKS)
+        self.assertEqual(self.names(), ["far", "in", "link"])
+
+    def test_nothing_is_left_behind_a_dangling_link(self):
+        link, made = self.dangling_link()
+        many = "".join("frame%d;leaf %d\n" % (i, i) for i in range(100000))
+        source = self.file("in", many)
+        result = profconv("collapsed-to-yaml", source, link, preexec_fn=lambda:
+                          resource.setrlimit(resource.RLIMIT_FSIZE,
+                                             (100000, 100000)))
+        self.assertNotEqual(result.returncode, 0)
+        self.assertFalse(made.exists())
+        self.assertEqual(sorted(p.name for p in made.parent.iterdir()),
+                         ["second", "third"])
+
+    def test_link_into_no_folder(self):
+        link = self.folder / "link"
+        link.symlink_to("nowhere/out")
+        result = profconv("collapsed-to-yaml", self.file("in"), link)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn(b"link: cannot create a file in its folder",
+                      result.stderr)
+
     def test_read_only_file_is_kept(self):
         out = self.file("out", "old")
         out.chmod(0o444)
