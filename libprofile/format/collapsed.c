@@ -212,7 +212,7 @@ static bool has_control_bytes(const unsigned char *p, size_t size)
 /* What the lines of a head look like. */
 struct look {
 	size_t n_lines; /* without comments and headers */
-	size_t n_stacks, n_deep;
+	size_t n_stacks, n_deep, n_odd;
 };
 
 static void look_at_line(struct look *l, const unsigned char *line, size_t size)
@@ -221,6 +221,10 @@ static void look_at_line(struct look *l, const unsigned char *line, size_t size)
 	if (size == 0 || *line == '#' || line_is_header(line, size))
 		return;
 	l->n_lines++;
+	if (has_control_bytes(line, size)) {
+		l->n_odd++; /* a binary format, or a name that is odd */
+		return;
+	}
 	l->n_stacks += is_stack_line(line, size);
 	l->n_deep += memchr(line, ';', size) != NULL;
 }
@@ -231,10 +235,18 @@ static int score(const struct look *l)
 		return 0;
 	if (l->n_stacks == l->n_lines)
 		return 2;
-	return !l->n_deep ? 0 : 2 * l->n_stacks >= l->n_lines ? 2 : 1;
+	if (!l->n_deep)
+		return 0;
+	return 2 * l->n_stacks >= l->n_lines ? 2 : l->n_odd ? 0 : 1;
 }
 
-/* A binary format has control bytes in a head; for text, lines decide. */
+/* The begin of a line that is cut: nothing but frames. */
+static bool is_long_stack(const unsigned char *line, size_t size)
+{
+	return memchr(line, ';', size) && !has_control_bytes(line, size);
+}
+
+/* Lines decide, and those with control bytes are no stacks. */
 static int probe(const unsigned char *head, size_t size)
 {
 	const unsigned char *const end = head + size;
@@ -242,15 +254,14 @@ static int probe(const unsigned char *head, size_t size)
 
 	if (utf16_order_of(head, size) != UTF16_NONE)
 		return 2;
-	if (has_control_bytes(head, size))
-		return 0;
 	while (head < end) {
 		const unsigned char *newline =
 			memchr(head, '\n', (size_t)(end - head));
 
 		if (!newline && size >= HEAD_SIZE) /* a line that is cut */
 			return l.n_lines ? score(&l) :
-				memchr(head, ';', (size_t)(end - head)) ? 2 : 0;
+				is_long_stack(head, (size_t)(end - head)) ?
+				2 : 0;
 		look_at_line(&l, head,
 		             (size_t)((newline ? newline : end) - head));
 		head = newline ? newline + 1 : end;

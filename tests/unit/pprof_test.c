@@ -5,6 +5,8 @@
  */
 #include "wire_text.h"
 
+#include "format/pprof.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -443,6 +445,78 @@ START_TEST(kept_order)
 }
 END_TEST
 
+/* ---- Finding the format ---- */
+
+/* Fields in the notation of wire_text.h, and how sure they make the probe. */
+static const struct probe_case {
+	const char *wire;
+	int score;
+} probe_cases[] = {
+	{ "1{1:1 2:2} 1{1:3 2:4}", 3 },
+	{ "1{1:1 2:2} 2{1[1 2] 2[1 2]}", 3 },
+	{ "1{1:1} 99:1", 1 },
+	{ "6'' 6'cpu'", 1 },
+	{ "2{1:1 2:1 3{1:1 2:2}}", 1 },
+	{ "3{1:1 2:4096 3:8192 5:1} 4{1:1 2:1 3:5000}", 1 },
+	{ "4{1:1 4{1:1 2:7}} 5{1:1 2:3}", 1 },
+	{ "9:1700000000000000000", 1 },
+	{ "13[1 2 3] 9:1", 1 },
+	{ "|22 80 20 08 01|", 1 }, /* a location that goes on */
+	{ "", 0 },
+	{ "16:1", 0 },
+	{ "1:5", 0 },            /* a sample type is a message */
+	{ "9'time'", 0 },
+	{ "1{1'cpu' 2'ns'}", 0 },  /* of strings: another schema */
+	{ "1{1{1{1:1}}}", 0 },
+	{ "4{1:1 4:7}", 0 },
+	{ "|0a 80 20 08 01|", 0 }, /* no sample type is 4 KiB */
+	{ "1{1:1 2:2} |0a 02 10 ff|", 0 },
+};
+
+START_TEST(probed)
+{
+	const struct probe_case *c = &probe_cases[_i];
+	const struct bytes head = wire_from_text(c->wire);
+	unsigned char padded[512] = { 0 };
+
+	memcpy(padded, head.data, head.size);
+	ck_assert_msg(pprof_probe(padded, head.size) == c->score, "%s: %d",
+	              c->wire, pprof_probe(padded, head.size));
+	free(head.data);
+}
+END_TEST
+
+/* Whatever a text begins with: half of all letters are tags of fields. */
+START_TEST(text_is_no_profile)
+{
+	static const char *const texts[] = {
+		"\n\nmain;foo 5\n", "\n;main;foo 5\n", "2;3 4\n",
+		"\x1b[1mmain\x1b[0m;foo 5\n", "H1;P2 3\n", "\"a\";*b 5\n",
+		"\r\n\r\na;b 1\r\n", "j a;b 5\n", "22 a;b 5\n",
+	};
+	uint32_t state = 1;
+
+	for (size_t i = 0; i < N_ELEMENTS(texts); i++) {
+		unsigned char padded[64] = { 0 };
+
+		memcpy(padded, texts[i], strlen(texts[i]));
+		ck_assert_msg(pprof_probe(padded, strlen(texts[i])) == 0,
+		              "%s", texts[i]);
+	}
+	for (int i = 0; i < 20000; i++) {
+		unsigned char text[64 + 16] = { 0 };
+
+		for (size_t k = 0; k < 64; k++) {
+			state = state * 1664525u + 1013904223u;
+			text[k] = (unsigned char)(state >> 24) % 0x60 + 0x1f;
+			if (text[k] == 0x1f)
+				text[k] = '\n';
+		}
+		ck_assert_int_eq(pprof_probe(text, 64), 0);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("pprof");
@@ -455,6 +529,8 @@ int main(void)
 	tcase_add_loop_test(reading, refused, 0, N_ELEMENTS(refuse_cases));
 	tcase_add_loop_test(reading, salvage_of_a_cut, 0,
 	                    N_ELEMENTS(salvage_cases));
+	tcase_add_loop_test(reading, probed, 0, N_ELEMENTS(probe_cases));
+	tcase_add_test(reading, text_is_no_profile);
 	suite_add_tcase(suite, reading);
 	tcase_add_test(writing, canonical_order);
 	tcase_add_loop_test(writing, kept_order, 0, N_ELEMENTS(accept_cases));
