@@ -7,6 +7,7 @@
 # BUILD   where cmake built the project (build)
 # RUNS    runs of each, of which the median counts (5)
 # SEED    of the inputs (1)
+# KINDS   of profiles that are parsed and written (small medium large)
 # FLEET   files in the fleet (1000)
 # DRIVER  our benchmark driver (found below BUILD)
 set -eu
@@ -17,6 +18,7 @@ mkdir -p "${work:=build/bench}"
 work=$(cd "$work" && pwd) # go wants an absolute path for its cache
 [ $# -gt 0 ] && shift
 : "${BUILD:=build}" "${RUNS:=5}" "${SEED:=1}" "${FLEET:=1000}"
+: "${KINDS:=small medium large}"
 : "${CC:=cc}" "${GOPATH_PPROF:=/usr/share/gocode}"
 data=$work/data-$SEED
 cpus=$(getconf _NPROCESSORS_ONLN)
@@ -145,7 +147,7 @@ effort() {
 }
 
 job_parse() {
-	for kind in small medium large; do
+	for kind in $KINDS; do
 		effort $kind
 		f=$data/$kind.pb.gz
 		goal=15
@@ -162,9 +164,12 @@ job_parse() {
 }
 
 job_process() {
-	for kind in small:5 medium:8 large:10; do
-		goal=${kind#*:}
-		kind=${kind%:*}
+	for kind in $KINDS; do
+		case $kind in
+		small) goal=5 ;;
+		medium) goal=8 ;;
+		*) goal=10 ;;
+		esac
 		effort $kind
 		f=$data/$kind.pb.gz
 		pair "$work/run_child" "$driver" parse "$f" 1 -- \
@@ -178,7 +183,7 @@ job_process() {
 }
 
 job_write() {
-	for kind in small medium large; do
+	for kind in $KINDS; do
 		effort $kind
 		f=$data/$kind.pb.gz
 		pair "$driver" write "$f" $reps -- \
