@@ -257,6 +257,20 @@ struct prof_mem_record {
 	uint64_t stack[32]; /* return addresses, leaf first; ends at the first 0 */
 };
 
+/* Bytes and objects in use, as Go's InUseBytes() and InUseObjects(). */
+static inline int64_t
+prof_mem_in_use_bytes(const struct prof_mem_record *r)
+{
+	return (int64_t)((uint64_t)r->alloc_bytes - (uint64_t)r->free_bytes);
+}
+
+static inline int64_t
+prof_mem_in_use_objects(const struct prof_mem_record *r)
+{
+	return (int64_t)((uint64_t)r->alloc_objects -
+	                 (uint64_t)r->free_objects);
+}
+
 /* A call stack that waited, as Go's BlockProfileRecord. */
 struct prof_block_record {
 	int64_t count;      /* times */

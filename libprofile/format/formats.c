@@ -179,6 +179,10 @@ static enum prof_status note_cut(struct reading *g, struct prof_error *err)
 
 	if (!input_cut(&g->in, &at, &dropped))
 		return PROF_OK;
+	if (dropped == 0)
+		return reading_note(&g->r, PROF_TRUNCATED, err,
+		                    "the compressed data are cut off at byte "
+		                    "%" PRIu64, at);
 	return reading_note(&g->r, PROF_TRUNCATED, err,
 	                    "the compressed data are damaged at byte %" PRIu64
 	                    ": the %" PRIu64 " bytes from there on were dropped",

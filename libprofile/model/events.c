@@ -107,8 +107,8 @@ void mem_add_records(struct prof_builder *b, struct address_map *addresses,
 		int64_t size = 0;
 
 		unsample(r->alloc_objects, r->alloc_bytes, rate, values);
-		unsample(r->alloc_objects - r->free_objects,
-		         r->alloc_bytes - r->free_bytes, rate, values + 2);
+		unsample(prof_mem_in_use_objects(r), prof_mem_in_use_bytes(r),
+		         rate, values + 2);
 		if (r->alloc_objects > 0)
 			size = r->alloc_bytes / r->alloc_objects;
 		prof_add_sample(b, address_map_stack(addresses, r->stack,
