@@ -66,30 +66,23 @@ static bool make_usable(struct recycler *r, struct range *range, size_t size)
 	return true;
 }
 
-/* The free range that has been used most, for its pages are there. */
-static struct range *free_range(struct recycler *r, size_t size)
+/*
+ * The first free range. What comes again and again in the same order gets the
+ * same ranges again then, whose pages are there; taking the one whose size
+ * fits best had tables go round until every range had been large.
+ */
+static struct range *free_range(struct recycler *r)
 {
-	struct range *best = NULL;
-
-	for (size_t i = 0; i < N_RANGES; i++) {
-		struct range *range = &r->ranges[i];
-		const bool fits = range->usable >= size;
-
-		if (range->is_taken)
-			continue;
-		/* The smallest that fits, else the largest. */
-		if (!best || (fits ? best->usable < size ||
-		              range->usable < best->usable :
-		              range->usable > best->usable))
-			best = range;
-	}
-	return best;
+	for (size_t i = 0; i < N_RANGES; i++)
+		if (!r->ranges[i].is_taken)
+			return &r->ranges[i];
+	return NULL;
 }
 
 /* A block of that size: of a range, or where all are taken of malloc. */
 static void *take(struct recycler *r, size_t size)
 {
-	struct range *range = size < MIN_SIZE ? NULL : free_range(r, size);
+	struct range *range = size < MIN_SIZE ? NULL : free_range(r);
 
 	if (!range || !make_usable(r, range, size))
 		return mem_resize(&mem_malloc, NULL, 0, size);
