@@ -32,8 +32,9 @@ struct sort_sequence {
 };
 
 /*
- * Sorts items[n], of which only what load() looks at need be set. Equal sequences end up
- * side by side in no certain order. Needs no memory; the stack is bounded.
+ * Sorts items[n], of which only what load() looks at need be set. Equal
+ * sequences end up side by side in no certain order. Needs no memory; the
+ * stack is bounded.
  */
 void sort_by_sequence(struct sort_item *items, size_t n,
                       const struct sort_sequence *sequence);
