@@ -5,18 +5,25 @@
 /*
  * DWARF call frame information as .eh_frame has it: what the caller's
  * registers are at an instruction. All [signal-safe]; the tables are those
- * of a loaded object and are trusted to be mapped, but no loop trusts a
- * length or a count in them.
+ * of a loaded object, whose memory is all that is read, in bounded time,
+ * whatever they say.
  */
 
 #include "sampler/memory_range.h"
+#include "sampler/registers.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 enum {
-	CFI_N_REGS = 17,    /* as many as any processor of machine.h has */
-	CFI_MAX_SAVED = 8   /* remember_state, nested */
+	CFI_MAX_SAVED = 8,      /* remember_state, nested */
+	CFI_MAX_ENTRY = 1 << 20 /* bytes of an FDE or CIE */
+};
+
+/* The tables of a loaded object, and what of its memory may be read. */
+struct cfi_tables {
+	const uint8_t *eh_frame_hdr;
+	const uint8_t *start, *end;
 };
 
 enum cfi_kind {
@@ -52,23 +59,21 @@ struct cfi_expr {
 	const uint8_t *ptr, *end;
 };
 
-/* The row for the instruction at pc, of the object with that
-   .eh_frame_hdr. False: there is none, or it is beyond us. */
-bool cfi_find(struct cfi *out, uint64_t pc, const uint8_t *eh_frame_hdr);
+/* The row for the instruction at pc, of the object with those tables.
+   False: there is none, or it is beyond us. */
+bool cfi_find(struct cfi *out, uint64_t pc, const struct cfi_tables *tables);
 
 struct cfi_expr cfi_expr_at(const struct cfi *c, int32_t value);
 
 /* Registers; bit i of `known` tells whether values[i] is. */
 struct cfi_regs {
 	uint64_t values[CFI_N_REGS];
-	uint32_t known;
+	uint64_t known;
 };
 
-/*
- * Applies a row: regs become those of the caller, *cfa the canonical frame
- * address. False where something was unknown or not in the stack.
- */
-bool cfi_step(struct cfi_regs *regs, uint64_t *cfa, const struct cfi *c,
-              uint32_t stack_reg, struct memory_range *stack);
+/* Applies a row: regs become those of the caller. False where its frame is
+   unknown or not in the stack. */
+bool cfi_step(struct cfi_regs *regs, const struct cfi *c,
+              struct memory_range *stack);
 
 #endif

@@ -7,7 +7,7 @@
  * profiles, and those of open files, threads made and children.
  */
 
-#include "sampler/cfi.h"
+#include "sampler/machine.h"
 
 #include <profile/sampler.h>
 

@@ -8,7 +8,7 @@
  * in this header, since it is a few instructions for each call.
  */
 
-#include "sampler/cfi.h"
+#include "sampler/machine.h"
 #include "sampler/machine.h"
 
 #include <stdatomic.h>

@@ -8,7 +8,7 @@
  * the hooks do on their fast path is in this header.
  */
 
-#include "sampler/cfi.h"
+#include "sampler/machine.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>

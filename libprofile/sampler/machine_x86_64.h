@@ -3,10 +3,7 @@
 #define SAMPLER_MACHINE_X86_64_H
 
 /*
- * x86-64. Registers by DWARF number: rax rdx rcx rbx rsi rdi rbp rsp r8..r15
- * and 16, the return address, for rip.
- *
- * A rule in 30 bits: of 2,946,836 rows in 300 of Debian's shared libraries
+ * x86-64. A rule in 30 bits: of 2,946,836 rows in 300 of Debian's shared libraries
  * 99.87 % say no more than where the CFA is (rsp or rbp plus an offset, or a
  * word near rbp) and where rbp was saved; a word near rsp is OpenSSL's way.
  * The return address is at CFA-8.
@@ -25,10 +22,9 @@
 #include <ucontext.h>
 
 enum {
-	MACHINE_BP = 6,
-	MACHINE_SP = 7,
-	MACHINE_PC = 16,
-	MACHINE_ADDRESS_BITS = 47
+	MACHINE_ADDRESS_BITS = 47,
+	MACHINE_PC_SHIFT = 0,
+	MACHINE_RULE_BITS = 31
 };
 
 /* Kinds of rules. Others than 0 so that no rule is the word 0. */
@@ -66,7 +62,7 @@ static inline void machine_regs_of_signal(struct cfi_regs *out,
 
 	for (i = 0; i < CFI_N_REGS; i++)
 		out->values[i] = (uint64_t)uc->uc_mcontext.gregs[order[i]];
-	out->known = (UINT32_C(1) << CFI_N_REGS) - 1;
+	out->known = (UINT64_C(1) << CFI_N_REGS) - 1;
 }
 
 /*
@@ -84,8 +80,37 @@ static inline void machine_regs_of_frame(struct cfi_regs *out,
 	out->values[MACHINE_PC] = (uint64_t)(uintptr_t)return_address;
 	out->values[MACHINE_SP] = (uint64_t)(uintptr_t)frame + 16;
 	memcpy(&out->values[MACHINE_BP], frame, 8);
-	out->known = UINT32_C(1) << MACHINE_PC | UINT32_C(1) << MACHINE_SP |
-	             UINT32_C(1) << MACHINE_BP;
+	out->known = UINT64_C(1) << MACHINE_PC | UINT64_C(1) << MACHINE_SP |
+	             UINT64_C(1) << MACHINE_BP;
+}
+
+static inline struct machine_frame
+machine_frame_of(const struct cfi_regs *regs, bool is_exact)
+{
+	return (struct machine_frame){ regs->values[MACHINE_PC],
+		                       regs->values[MACHINE_SP],
+		                       regs->values[MACHINE_BP], is_exact,
+		                       regs->known >> MACHINE_BP & 1 };
+}
+
+static inline void machine_after_step(struct cfi_regs *caller)
+{
+	(void)caller;
+}
+
+/* libc's way back from a handler has rules (machine_is_signal). */
+static inline bool machine_is_sigreturn(uint64_t pc)
+{
+	(void)pc;
+	return false;
+}
+
+static inline bool machine_regs_of_signal_frame(struct cfi_regs *regs,
+                                                struct memory_range *stack)
+{
+	(void)regs;
+	(void)stack;
+	return false;
 }
 
 /*

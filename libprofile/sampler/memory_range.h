@@ -8,6 +8,7 @@
  */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct memory_range {
@@ -35,5 +36,9 @@ static inline bool memory_load(const struct memory_range *m, uint64_t at,
  * alternate stack, a coroutine's). [signal-safe]
  */
 struct memory_range memory_of_stack(uint64_t sp);
+
+/* Copies bytes from wherever; false where they are not all there.
+   [signal-safe] */
+bool memory_copy(void *to, uint64_t from, size_t size);
 
 #endif

@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * _dl_find_object() (glibc 2.35) is documented to be safe in signal handlers
- * and sees objects as soon as they are mapped, so there is no list of our
- * own to keep and no need to interpose dlopen(), whose meaning depends on
- * who calls it.
- *
  * The log grows by a counter; two threads that meet an object at the same
  * time may log it twice, which costs a row and harms nobody.
  */
 #include "sampler/modules.h"
 
-#include <dlfcn.h>
+#include "sampler/loader.h"
+
 #include <elf.h>
 #include <link.h>
 #include <stddef.h>
@@ -18,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SEEN_SIZE = 4096, SEEN_PROBES = 32, PAGE = 4096 };
+enum { SEEN_SIZE = 4096, SEEN_PROBES = 32, PAGE = 4096, PATH_SIZE = 512 };
 
 static struct module_log *_Atomic module_log;
 static char program[1024]; /* its path: ld.so has "" */
@@ -32,6 +28,7 @@ void modules_log_to(struct module_log *log)
 	size_t i;
 
 	program[n > 0 ? n : 0] = '\0';
+	loader_changed();
 	atomic_store(&module_log, log);
 	for (i = 0; i < SEEN_SIZE; i++)
 		atomic_store(&seen[i], 0);
@@ -146,21 +143,22 @@ static void put_path(struct module_log *log, struct module *m,
 	m->path_size = (uint32_t)size;
 }
 
-static void note_module(struct module_log *log, const struct dl_find_object *o,
+static void note_module(struct module_log *log, const struct loaded *o,
                         uint64_t pc)
 {
-	const char *path = o->dlfo_link_map->l_name;
+	char name[PATH_SIZE];
+	const char *path = name;
 	struct module m = { .time = now() }, *row;
 
-	if (!read_headers(&m, o->dlfo_map_start, o->dlfo_link_map->l_addr, pc))
+	if (!read_headers(&m, o->start, o->bias, pc))
 		return;
 	row = new_module(log);
 	if (!row)
 		return;
-	if (!path || *path == '\0')
+	loader_path(name, sizeof(name), pc);
+	if (*path == '\0')
 		path = program;
-	else if (!strncmp(path, "linux-vdso", 10) ||
-	         !strncmp(path, "linux-gate", 10))
+	else if (!strncmp(path, "linux-vdso", 10))
 		path = "[vdso]";
 	put_path(log, &m, path);
 	memcpy((char *)row + offsetof(struct module, path),
@@ -169,24 +167,25 @@ static void note_module(struct module_log *log, const struct dl_find_object *o,
 	atomic_store(&row->is_complete, 1);
 }
 
-const uint8_t *modules_find(uint64_t pc)
+bool modules_find(struct cfi_tables *out, uint64_t pc)
 {
 	struct module_log *log;
-	struct dl_find_object o;
+	struct loaded o;
 
-	if (_dl_find_object((void *)(uintptr_t)pc, &o) != 0)
-		return NULL;
+	if (!loader_find(&o, pc))
+		return false;
 	log = atomic_load(&module_log);
-	if (log && is_new((uint64_t)(uintptr_t)o.dlfo_map_start))
+	if (log && is_new((uint64_t)(uintptr_t)o.start))
 		note_module(log, &o, pc);
-	return o.dlfo_eh_frame;
+	*out = (struct cfi_tables){ o.eh_frame_hdr, o.start, o.end };
+	return o.eh_frame_hdr != NULL;
 }
 
 bool modules_contain(uint64_t pc)
 {
-	struct dl_find_object o;
+	struct loaded o;
 
-	return _dl_find_object((void *)(uintptr_t)pc, &o) == 0;
+	return loader_find(&o, pc);
 }
 
 void modules_after_unload(void)
@@ -194,6 +193,7 @@ void modules_after_unload(void)
 	struct module_log *log = atomic_load(&module_log);
 	uint32_t i, n, k;
 
+	loader_changed();
 	if (!log)
 		return;
 	n = atomic_load(&log->n);

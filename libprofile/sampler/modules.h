@@ -8,6 +8,8 @@
  * unloaded or the process is gone.
  */
 
+#include "sampler/machine.h"
+
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -36,9 +38,10 @@ struct module_log {
 /* Where to log from now on; NULL: nowhere. */
 void modules_log_to(struct module_log *log);
 
-/* The .eh_frame_hdr of the object with that address, or NULL. Logs it when
-   it is met for the first time. [signal-safe] */
-const uint8_t *modules_find(uint64_t pc);
+/* The unwind tables of the object with that address; false: it is in none,
+   or it has none. Logs an object that is met for the first time.
+   [signal-safe] */
+bool modules_find(struct cfi_tables *out, uint64_t pc);
 
 /* Whether the address is in a loaded object. [signal-safe] */
 bool modules_contain(uint64_t pc);

@@ -14,6 +14,8 @@ static struct futex_lock state_lock;
 
 void sampler_adopt(struct state *s)
 {
+	struct cfi_tables tables;
+
 	s->magic = STATE_MAGIC;
 	s->size = sizeof(*s);
 	atomic_store(&s->pid, (uint64_t)getpid());
@@ -27,7 +29,7 @@ void sampler_adopt(struct state *s)
 	modules_log_to(&s->modules);
 	/* Rules that are cached would keep modules out of the new log. */
 	unwind_flush();
-	modules_find(getauxval(AT_ENTRY));
+	modules_find(&tables, getauxval(AT_ENTRY));
 	sampler_state = s;
 }
 

@@ -70,8 +70,8 @@ static bool read_place(struct place *out, int fd)
 static bool unwind_copy(struct prof_thread_record *r, const struct place *at,
                         size_t n_words)
 {
-	struct cfi_regs regs = { .known = UINT32_C(1) << MACHINE_PC |
-		                          UINT32_C(1) << MACHINE_SP };
+	struct cfi_regs regs = { .known = UINT64_C(1) << MACHINE_PC |
+		                          UINT64_C(1) << MACHINE_SP };
 	const uint64_t lo = (at->sp - STACK_BELOW_SP) & ~UINT64_C(7);
 	const struct iovec to = { copy, n_words * 8 };
 	/* In pages, so that what is there of the range is read. */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The rule for an instruction is one 64-bit word in a table that all threads
- * share: 33 bits tell whose rule it is, 31 are the rule (machine.h). A word
+ * share: half tells whose rule it is, half is the rule (machine.h). A word
  * is loaded and stored whole, so there is no lock, no torn entry and no
- * false hit: the 47-bit address is multiplied by an odd number modulo 2^47,
- * which is reversible; 14 bits of the product are the index and the other
- * 33 are kept.
+ * false hit: the address, of 47 bits, say, is multiplied by an odd number
+ * modulo 2^47, which is reversible; 14 bits of the product are the index and
+ * the other 33 are kept.
  *
  * Measured by the prototype: 7 to 8 ns a frame when hot, 260 when nothing is
  * in any cache; libunwind's unw_step takes 1300. Tables made in advance were
@@ -22,8 +22,15 @@
 
 #define MIX UINT64_C(0x5851F42D4C957F2D)
 #define ADDRESSES (UINT64_C(1) << MACHINE_ADDRESS_BITS)
+#define LOW_BITS(n) ((UINT64_C(1) << (n)) - 1)
 
-enum { INDEX_BITS = 14, TAG_BITS = MACHINE_ADDRESS_BITS - INDEX_BITS };
+enum {
+	INDEX_BITS = 14,
+	KEY_BITS = MACHINE_ADDRESS_BITS - MACHINE_PC_SHIFT,
+	TAG_BITS = KEY_BITS - INDEX_BITS
+};
+_Static_assert((int)TAG_BITS + (int)MACHINE_RULE_BITS <= 64,
+               "a tag and a rule are one word");
 
 static _Atomic uint64_t cache[1 << INDEX_BITS];
 
@@ -35,31 +42,38 @@ void unwind_flush(void)
 		atomic_store_explicit(&cache[i], 0, memory_order_relaxed);
 }
 
+static bool find_row(struct cfi *c, uint64_t pc)
+{
+	struct cfi_tables tables;
+
+	return modules_find(&tables, pc) && cfi_find(c, pc, &tables);
+}
+
 /* The rule from the tables; 0: the address is in none. */
 static uint32_t find_rule(uint64_t pc)
 {
-	const uint8_t *eh_frame_hdr = modules_find(pc);
 	struct cfi c;
 
-	if (!eh_frame_hdr || !cfi_find(&c, pc, eh_frame_hdr))
-		return 0;
-	return machine_pack(&c);
+	if (find_row(&c, pc))
+		return machine_pack(&c);
+	return machine_is_sigreturn(pc) ? (uint32_t)MACHINE_SIGNAL : 0;
 }
 
 static uint32_t rule_of(uint64_t pc)
 {
-	const uint64_t mixed = pc * MIX & (ADDRESSES - 1);
-	const uint64_t tag = mixed & ((UINT64_C(1) << TAG_BITS) - 1);
+	const uint64_t mixed =
+		(pc >> MACHINE_PC_SHIFT) * MIX & LOW_BITS(KEY_BITS);
+	const uint64_t tag = mixed & LOW_BITS(TAG_BITS);
 	_Atomic uint64_t *slot = &cache[mixed >> TAG_BITS];
 	const uint64_t word =
 		atomic_load_explicit(slot, memory_order_relaxed);
 	uint32_t rule;
 
-	if (word >> 31 == tag && word != 0)
-		return (uint32_t)word & 0x7fffffff;
+	if (word >> MACHINE_RULE_BITS == tag && word != 0)
+		return (uint32_t)(word & LOW_BITS(MACHINE_RULE_BITS));
 	rule = find_rule(pc);
 	if (rule != 0)
-		atomic_store_explicit(slot, tag << 31 | rule,
+		atomic_store_explicit(slot, tag << MACHINE_RULE_BITS | rule,
 		                      memory_order_relaxed);
 	return rule;
 }
@@ -88,11 +102,8 @@ size_t unwind_in(uint64_t *pcs, size_t max, const struct cfi_regs *regs,
                  enum unwind_end *end)
 {
 	const struct memory_range whole = stack;
-	struct machine_frame f = {
-		regs->values[MACHINE_PC], regs->values[MACHINE_SP],
-		regs->values[MACHINE_BP], start == UNWIND_AT_INSTRUCTION,
-		regs->known >> MACHINE_BP & 1
-	};
+	struct machine_frame f =
+		machine_frame_of(regs, start == UNWIND_AT_INSTRUCTION);
 	size_t n = 0;
 	uint32_t rule;
 
@@ -104,11 +115,12 @@ size_t unwind_in(uint64_t *pcs, size_t max, const struct cfi_regs *regs,
 		}
 		pcs[n++] = f.pc + f.is_exact;
 		rule = rule_of(f.pc - !f.is_exact);
-		switch (machine_kind_of(rule)) {
-		default: /* none */
+		if (rule == 0) {
 			if (!step_without_rule(&f, &stack))
 				return n;
-			break;
+			continue;
+		}
+		switch (machine_kind_of(rule)) {
 		case MACHINE_END:
 			*end = UNWIND_COMPLETE;
 			return n;
@@ -119,11 +131,7 @@ size_t unwind_in(uint64_t *pcs, size_t max, const struct cfi_regs *regs,
 			if (!machine_leave_signal(&f, &stack))
 				return n;
 			break;
-		case MACHINE_CFA_SP:
-		case MACHINE_CFA_BP:
-		case MACHINE_CFA_AT_BP:
-		case MACHINE_CFA_AT_SP:
-		case MACHINE_PLT:
+		default:
 			if (!machine_step(&f, rule, &stack))
 				return n;
 		}
@@ -133,28 +141,18 @@ size_t unwind_in(uint64_t *pcs, size_t max, const struct cfi_regs *regs,
 	return n;
 }
 
-static bool find_row(struct cfi *c, uint64_t pc)
-{
-	const uint8_t *eh_frame_hdr = modules_find(pc);
-
-	return eh_frame_hdr && cfi_find(c, pc, eh_frame_hdr);
-}
-
 static bool step_slowly_without_rule(struct cfi_regs *regs,
                                      const struct memory_range *stack)
 {
-	struct machine_frame f = {
-		regs->values[MACHINE_PC], regs->values[MACHINE_SP],
-		regs->values[MACHINE_BP], false, regs->known >> MACHINE_BP & 1
-	};
+	struct machine_frame f = machine_frame_of(regs, false);
 
 	if (!step_without_rule(&f, stack))
 		return false;
 	regs->values[MACHINE_PC] = f.pc;
 	regs->values[MACHINE_SP] = f.sp;
 	regs->values[MACHINE_BP] = f.bp;
-	regs->known = UINT32_C(1) << MACHINE_PC | UINT32_C(1) << MACHINE_SP |
-	              UINT32_C(1) << MACHINE_BP;
+	regs->known = UINT64_C(1) << MACHINE_PC | UINT64_C(1) << MACHINE_SP |
+	              UINT64_C(1) << MACHINE_BP;
 	return true;
 }
 
@@ -178,8 +176,7 @@ size_t unwind_slowly(uint64_t *pcs, size_t max,
                      enum unwind_end *end)
 {
 	struct cfi_regs regs = *start_regs;
-	bool is_exact = start == UNWIND_AT_INSTRUCTION;
-	uint64_t cfa = 0;
+	bool is_exact = start == UNWIND_AT_INSTRUCTION, is_signal;
 	size_t n = 0;
 	struct cfi c;
 
@@ -194,22 +191,27 @@ size_t unwind_slowly(uint64_t *pcs, size_t max,
 		}
 		pcs[n++] = pc + is_exact;
 		if (!find_row(&c, pc - !is_exact)) {
-			if (!step_slowly_without_rule(&regs, &stack))
+			is_signal = machine_is_sigreturn(pc - !is_exact);
+			if (is_signal
+			            ? !machine_regs_of_signal_frame(&regs, &stack)
+			            : !step_slowly_without_rule(&regs, &stack))
 				return n;
-			is_exact = false;
+			is_exact = is_signal;
 			continue;
 		}
 		if (c.row.kinds[c.return_reg % CFI_N_REGS] == CFI_UNDEFINED) {
 			*end = UNWIND_COMPLETE;
 			return n;
 		}
-		if (!cfi_step(&regs, &cfa, &c, MACHINE_SP, &stack))
+		if (!cfi_step(&regs, &c, &stack))
 			return n;
-		if (c.is_signal_frame && !stack.copied_to)
+		if (!c.is_signal_frame) {
+			machine_after_step(&regs);
+			if (!is_above(&regs, sp, &stack, is_exact))
+				return n;
+		} else if (!stack.copied_to) {
 			stack = memory_of_stack(regs.values[MACHINE_SP]);
-		else if (!c.is_signal_frame &&
-		         !is_above(&regs, sp, &stack, is_exact))
-			return n;
+		}
 		is_exact = c.is_signal_frame;
 	}
 	if ((regs.known >> MACHINE_PC & 1) && regs.values[MACHINE_PC] == 0)

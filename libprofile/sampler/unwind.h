@@ -6,7 +6,6 @@
  * Call stacks of code that keeps no frame pointers, in a signal handler.
  */
 
-#include "sampler/cfi.h"
 #include "sampler/machine.h"
 
 #include <stdbool.h>

@@ -5,8 +5,8 @@
  * less than 99.7 % of all, or where a table is not understood. (libcrypto has
  * 99.1 %: its CFA is in rax in many prologues; others nearly 100.)
  */
-#include "sampler/cfi.h"
 #include "sampler/machine.h"
+#include "sampler/modules.h"
 
 #include <dlfcn.h>
 #include <link.h>
@@ -21,13 +21,14 @@ struct table {
 	int32_t pc, fde;
 };
 
-static void count_function(struct count *c, uint64_t pc, const uint8_t *hdr)
+static void count_function(struct count *c, uint64_t pc,
+                           const struct cfi_tables *tables)
 {
 	const uint64_t begin = pc;
 	struct cfi cfi;
 
 	c->functions++;
-	while (cfi_find(&cfi, pc, hdr)) {
+	while (cfi_find(&cfi, pc, tables)) {
 		c->rows++;
 		c->slow += machine_pack(&cfi) == MACHINE_SLOW;
 		pc = cfi.row_limit;
@@ -38,12 +39,16 @@ static void count_function(struct count *c, uint64_t pc, const uint8_t *hdr)
 static struct count count_object(const uint8_t *hdr)
 {
 	const struct table *rows = (const void *)(hdr + 12);
+	const uint64_t pc = (uint64_t)((intptr_t)hdr + rows[0].pc);
+	struct cfi_tables tables = { 0 };
 	struct count c = { 0, 0, 0, 0 };
 	uint32_t n, i;
 
+	modules_find(&tables, pc);
 	memcpy(&n, hdr + 8, sizeof(n));
 	for (i = 0; i < n; i++)
-		count_function(&c, (uint64_t)((intptr_t)hdr + rows[i].pc), hdr);
+		count_function(&c, (uint64_t)((intptr_t)hdr + rows[i].pc),
+		               &tables);
 	return c;
 }
 

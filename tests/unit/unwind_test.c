@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Stacks against a truth that is compiled in: the functions on the way note
- * the return addresses themselves. Then every instruction of libc's and our
- * own code in a single-stepped child: the word rules and the full-register
- * interpreter must tell the same.
+ * the return addresses themselves. By the word rules and by the interpreter
+ * of all registers.
  */
 #include "sampler/modules.h"
 #include "sampler/unwind.h"
 
 #include <alloca.h>
 #include <check.h>
+#include <dlfcn.h>
 #include <pthread.h>
 #include <search.h>
 #include <signal.h>
@@ -36,13 +36,24 @@ static enum unwind_end got_end;
 	(truth[n_truth++] =                                                   \
 	         (uint64_t)(uintptr_t)__builtin_return_address(0))
 
+static bool is_slow; /* which of the two is asked */
+
+static void take(const struct cfi_regs *regs, enum unwind_start start)
+{
+	n_got = is_slow ? unwind_slowly(
+				  got, MAX, regs, start,
+				  memory_of_stack(regs->values[MACHINE_SP]),
+				  &got_end)
+	                : unwind(got, MAX, regs, start, &got_end);
+}
+
 static NOINLINE void capture(void)
 {
 	struct cfi_regs regs;
 
 	NOTE();
 	MACHINE_REGS_OF_CALLER(&regs);
-	n_got = unwind(got, MAX, &regs, UNWIND_AT_CALL, &got_end);
+	take(&regs, UNWIND_AT_CALL);
 }
 
 static void on_signal(int signal, siginfo_t *info, void *ucontext)
@@ -52,7 +63,7 @@ static void on_signal(int signal, siginfo_t *info, void *ucontext)
 	(void)signal;
 	(void)info;
 	machine_regs_of_signal(&regs, ucontext);
-	n_got = unwind(got, MAX, &regs, UNWIND_AT_INSTRUCTION, &got_end);
+	take(&regs, UNWIND_AT_INSTRUCTION);
 }
 
 /* Frames of all kinds on the way to the leaf. */
@@ -208,6 +219,15 @@ START_TEST(finds_the_truth)
 }
 END_TEST
 
+START_TEST(finds_the_truth_slowly)
+{
+	is_slow = true;
+	run_case(&cases[_i]);
+	is_slow = false;
+	check_against_truth(cases[_i].may_skip);
+}
+END_TEST
+
 static void *thread_main(void *arg)
 {
 	run_case(arg);
@@ -216,15 +236,17 @@ static void *thread_main(void *arg)
 
 START_TEST(finds_the_truth_in_threads)
 {
+	const long least = sysconf(_SC_THREAD_STACK_MIN);
+	const size_t size = least > 32768 ? (size_t)least : 32768;
 	pthread_attr_t attr;
 	pthread_t thread;
-	void *memory = mmap(NULL, 32768, PROT_READ | PROT_WRITE,
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
 	                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (cases[_i].has_altstack)
 		return; /* the alternate stack is the main thread's */
 	pthread_attr_init(&attr);
-	ck_assert_int_eq(pthread_attr_setstack(&attr, memory, 32768), 0);
+	ck_assert_int_eq(pthread_attr_setstack(&attr, memory, size), 0);
 	ck_assert_int_eq(pthread_create(&thread, &attr, thread_main,
 	                                (void *)(uintptr_t)&cases[_i]), 0);
 	pthread_join(thread, NULL);
@@ -307,82 +329,49 @@ START_TEST(survives_nonsense)
 }
 END_TEST
 
-/* ---- Single steps ---- */
+/* ---- Objects that come and go ---- */
 
-static volatile size_t n_steps, n_differ, n_cut, n_compared;
-/* Not in trace(), whose pushes have no unwind rules. */
-static volatile bool is_at_work;
-static uint64_t first_bad;
-
-static void on_trap(int signal, siginfo_t *info, void *ucontext)
+static bool becomes_known(uint64_t pc)
 {
-	static uint64_t fast[MAX], slow[MAX];
-	enum unwind_end fast_end, slow_end;
-	struct cfi_regs regs;
-	size_t n, n_slow;
+	const struct timespec a_while = { 0, 20000000 };
+	struct cfi_tables tables;
+	int i;
 
-	(void)signal;
-	(void)info;
-	if (!is_at_work)
-		return;
-	machine_regs_of_signal(&regs, ucontext);
-	n = unwind(fast, MAX, &regs, UNWIND_AT_INSTRUCTION, &fast_end);
-	n_slow = unwind_slowly(slow, MAX, &regs, UNWIND_AT_INSTRUCTION,
-	                       memory_of_stack(regs.values[MACHINE_SP]),
-	                       &slow_end);
-	n_steps++;
-	if (fast_end != UNWIND_COMPLETE) {
-		n_cut++;
-		first_bad = regs.values[MACHINE_PC];
-	} else if (n != n_slow || memcmp(fast, slow, n * sizeof(fast[0]))) {
-		n_differ++;
-		first_bad = regs.values[MACHINE_PC];
+	for (i = 0; i < 100; i++) {
+		if (modules_find(&tables, pc))
+			return true;
+		nanosleep(&a_while, NULL);
 	}
+	return false;
 }
 
-static void trace(bool on)
+START_TEST(follows_loading)
 {
-	if (on)
-		__asm__ volatile("pushfq; orq $0x100,(%%rsp); popfq" ::
-		                         : "memory", "cc");
-	else
-		__asm__ volatile("pushfq; andq $~0x100,(%%rsp); popfq" ::
-		                         : "memory", "cc");
-}
+	static struct module_log log;
+	uint32_t i, n_gone = 0;
+	uint64_t pc = 0;
+	void *library;
+	int k;
 
-static int by_value(const void *a, const void *b)
-{
-	return *(const int *)a - *(const int *)b;
-}
-
-static void work_for_steps(void)
-{
-	int numbers[24], i;
-	char text[128];
-	struct timespec t;
-
-	is_at_work = true;
-	for (i = 0; i < 24; i++)
-		numbers[i] = (i * 7919) % 31;
-	qsort(numbers, 24, sizeof(numbers[0]), by_value);
-	snprintf(text, sizeof(text), "%d %s %.3f", numbers[3], "text", 2.5);
-	n_compared = strtoul(text, NULL, 10);
-	free(realloc(malloc(100), 10000));
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	is_at_work = false;
-}
-
-START_TEST(single_steps)
-{
-	install(SIGTRAP, NULL, on_trap, false);
-	trace(true);
-	work_for_steps();
-	trace(false);
-	ck_assert_uint_gt(n_steps, 3000);
-	ck_assert_msg(n_differ == 0, "%zu of %zu steps differ, one at %lx",
-	              n_differ, n_steps, (unsigned long)first_bad);
-	ck_assert_msg(n_cut == 0, "%zu of %zu stacks cut, one at %lx", n_cut,
-	              n_steps, (unsigned long)first_bad);
+	modules_log_to(&log);
+	for (k = 0; k < 3; k++) {
+		/* The smallest one of glibc. */
+		library = dlopen("libBrokenLocale.so.1", RTLD_NOW);
+		if (!library)
+			return;
+		pc = (uint64_t)(uintptr_t)dlsym(library,
+		                                "__ctype_get_mb_cur_max");
+		ck_assert_uint_ne(pc, 0);
+		ck_assert(becomes_known(pc));
+		ck_assert(modules_contain(pc));
+		dlclose(library);
+		unwind_flush();
+		modules_after_unload();
+		ck_assert(!modules_contain(pc));
+	}
+	for (i = 0; i < log.n; i++)
+		n_gone += log.modules[i].limit == 0;
+	ck_assert_uint_eq(n_gone, 3);
 }
 END_TEST
 
@@ -428,11 +417,12 @@ int main(void)
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, finds_the_truth, 0, n);
+	tcase_add_loop_test(tc, finds_the_truth_slowly, 0, n);
 	tcase_add_loop_test(tc, finds_the_truth_in_threads, 0, n);
 	tcase_add_test(tc, coroutine_at_the_end_of_its_memory);
 	tcase_add_test(tc, stops_at_max);
 	tcase_add_test(tc, survives_nonsense);
-	tcase_add_test(tc, single_steps);
+	tcase_add_test(tc, follows_loading);
 	tcase_add_test(tc, logs_modules);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);

@@ -100,3 +100,14 @@ $cc -O2 "$dir/nothing.c" -o "$dir/nothing"
 echo "== start: instructions of a program that does nothing"
 echo "alone    $(instructions "$dir/nothing")"
 echo "preload  $(LD_PRELOAD=$preload instructions "$dir/nothing")"
+
+if pkg-config --exists libunwind; then
+	echo "== unwinding: ns for a frame"
+	sources=$here/../../../libprofile/sampler
+	$cc -O3 -std=gnu11 -ftls-model=initial-exec -D_GNU_SOURCE \
+		-I"$include" -I"$here/../../../libprofile" "$here/unwind.c" \
+		"$sources/cfi.c" "$sources/cfi_step.c" "$sources/unwind.c" \
+		"$sources/modules.c" "$sources/loader_glibc.c" "$sources/memory_range.c" \
+		-o "$dir/unwind" -Wl,--no-as-needed -lgcc_s -lunwind
+	"$dir/unwind"
+fi
