@@ -12,6 +12,7 @@
 #include "sampler/futex_lock.h"
 #include "sampler/source.h"
 #include "sampler/state.h"
+#include "sampler/unwind.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -466,14 +467,25 @@ static enum prof_got got(enum ring_got result, const struct ring_chunk *chunk,
 	                            : PROF_GOT_NOTHING;
 }
 
+/* What has to be looked at now and then, by who reads. */
+static void look_around(void)
+{
+	if (!atomic_load(&cpu_run.is_active))
+		return;
+	cpu_scan_if_due(sampler_now());
+	if (modules_have_gone()) {
+		unwind_flush();
+		modules_after_unload();
+	}
+}
+
 enum prof_got prof_cpu_poll(struct prof_chunk *out)
 {
 	struct ring_chunk chunk = { 0 };
 
 	if (reader_is_at_end)
 		return got(RING_EOF, &chunk, out);
-	if (atomic_load(&cpu_run.is_active))
-		cpu_scan_if_due(sampler_now());
+	look_around();
 	return got(ring_read(&reader, &chunk), &chunk, out);
 }
 
@@ -483,8 +495,7 @@ enum prof_got prof_cpu_read(struct prof_chunk *out)
 	enum ring_got result = reader_is_at_end ? RING_EOF : RING_EMPTY;
 
 	while (result == RING_EMPTY) {
-		if (atomic_load(&cpu_run.is_active))
-			cpu_scan_if_due(sampler_now());
+		look_around();
 		result = ring_wait(&reader, &chunk, 250000000);
 	}
 	return got(result, &chunk, out);

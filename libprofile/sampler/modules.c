@@ -217,3 +217,19 @@ void modules_after_unload(void)
 	for (i = 0; i < SEEN_SIZE; i++)
 		atomic_store(&seen[i], 0);
 }
+
+static int read_unloads(struct dl_phdr_info *info, size_t size, void *ctx)
+{
+	(void)size;
+	*(uint64_t *)ctx = info->dlpi_subs;
+	return 1; /* each object says the same */
+}
+
+bool modules_have_gone(void)
+{
+	static _Atomic uint64_t known;
+	uint64_t n = 0;
+
+	dl_iterate_phdr(read_unloads, &n);
+	return atomic_exchange(&known, n) != n;
+}

@@ -49,4 +49,8 @@ bool modules_contain(uint64_t pc);
 /* An object may have gone: logs which. Call after dlclose(). */
 void modules_after_unload(void);
 
+/* Whether objects have gone since the last call, for where dlclose() is not
+   ours to hook. Takes ld.so's lock: not for handlers. */
+bool modules_have_gone(void);
+
 #endif

@@ -5,11 +5,13 @@
  * so, and what is compared is CPU time.
  */
 #include "sampler/cpu.h"
+#include "sampler/state.h"
 
 #include <profile/io.h>
 #include <profile/sampler.h>
 
 #include <check.h>
+#include <dlfcn.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -510,6 +512,34 @@ START_TEST(forks)
 }
 END_TEST
 
+/* Who reads the log sees what is unloaded; the addresses may be another's. */
+START_TEST(tells_what_was_unloaded)
+{
+	const struct module_log *log;
+	struct prof_chunk chunk;
+	struct cfi_tables tables;
+	uint32_t i, n_gone = 0;
+	void *library;
+
+	ck_assert_int_eq(prof_cpu_start(NULL, NULL), PROF_OK);
+	prof_cpu_poll(&chunk);
+	library = dlopen("libBrokenLocale.so.1", RTLD_NOW);
+	if (library) {
+		modules_find(&tables, (uint64_t)(uintptr_t)dlsym(
+					      library, "__ctype_get_mb_cur_max"));
+		dlclose(library);
+		prof_cpu_poll(&chunk);
+		log = &sampler_state->modules;
+		for (i = 0; i < log->n; i++)
+			n_gone += log->modules[i].limit == 0;
+		ck_assert_uint_eq(n_gone, 1);
+	}
+	prof_cpu_stop();
+	while (prof_cpu_read(&chunk) != PROF_GOT_END)
+		;
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("cpu");
@@ -529,6 +559,7 @@ int main(void)
 	tcase_add_test(tc, one_at_a_time);
 	tcase_add_test(tc, own_handler_still_works);
 	tcase_add_test(tc, threads_that_were_there_and_raw_ones);
+	tcase_add_test(tc, tells_what_was_unloaded);
 	tcase_add_test(tc, forks);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);

@@ -354,6 +354,8 @@ START_TEST(follows_loading)
 	int k;
 
 	modules_log_to(&log);
+	modules_have_gone();
+	ck_assert(!modules_have_gone());
 	for (k = 0; k < 3; k++) {
 		/* The smallest one of glibc. */
 		library = dlopen("libBrokenLocale.so.1", RTLD_NOW);
@@ -364,7 +366,9 @@ START_TEST(follows_loading)
 		ck_assert_uint_ne(pc, 0);
 		ck_assert(becomes_known(pc));
 		ck_assert(modules_contain(pc));
+		ck_assert(!modules_have_gone());
 		dlclose(library);
+		ck_assert(modules_have_gone());
 		unwind_flush();
 		modules_after_unload();
 		ck_assert(!modules_contain(pc));
