@@ -72,9 +72,22 @@ uint64_t hash_seed(void)
 	return seed;
 }
 
+/*
+ * XXH3 has a quick way up to 240 bytes, and for more makes a secret of the
+ * seed each time: of two or three such pieces it is better to take one after
+ * the other, each with the hash of those before it for a seed.
+ */
+#define PIECE_SIZE 240
+#define MAX_PIECES 4
+
 uint64_t hash_bytes(const void *bytes, size_t size, uint64_t seed)
 {
-	return XXH3_64bits_withSeed(bytes, size, seed);
+	const unsigned char *p = bytes;
+
+	if (size <= MAX_PIECES * PIECE_SIZE)
+		for (; size > PIECE_SIZE; size -= PIECE_SIZE, p += PIECE_SIZE)
+			seed = XXH3_64bits_withSeed(p, PIECE_SIZE, seed);
+	return XXH3_64bits_withSeed(p, size, seed);
 }
 
 bool hash_index_reserve(struct hash_index *h, size_t more,

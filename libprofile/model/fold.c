@@ -294,13 +294,25 @@ struct record_batch {
 	bool is_overflow[INTERN_BATCH];
 };
 
+/* The groups that stacks without a tag have by now. */
+PREFETCHES prefetch_groups(const struct cpu_fold *c, const uint32_t *stacks,
+                           size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (stacks[i] < c->group_of_stack.n &&
+		    c->group_of_stack.data[stacks[i]])
+			__builtin_prefetch(&c->groups.data[
+				c->group_of_stack.data[stacks[i]] - 1]);
+}
+
 static void fold_batch(struct fold *f, struct record_batch *batch)
 {
-	uint32_t ids[INTERN_BATCH];
+	uint32_t ids[INTERN_BATCH] = { 0 };
 
 	if (!intern_batch(&f->cpu.interner, batch->stacks, ids, batch->n,
 	                  &f->b->allocator))
 		fail_nomem(f);
+	prefetch_groups(&f->cpu, ids, batch->n);
 	for (size_t i = 0; i < batch->n && f->b->status == PROF_OK; i++) {
 		struct cpu_group *g =
 			batch->tags[i] || batch->is_overflow[i] ?
