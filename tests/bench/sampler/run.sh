@@ -23,6 +23,12 @@ if [ "$(id -u)" -eq 0 ]; then
 	setpriv --reuid=65534 --clear-groups "$dir/accuracy" auto 1000
 fi
 
+$cc -O2 -fomit-frame-pointer -D_GNU_SOURCE -I"$include" \
+	"$here/overhead.c" -o "$dir/overhead" "$preload" \
+	-Wl,-rpath,"$build/libprofile"
+echo "== CPU: time of sampled work to that of the same work alone"
+"$dir/overhead"
+
 cat >"$dir/pair.c" <<'END'
 #include <stdlib.h>
 int main(int c, char **v)
