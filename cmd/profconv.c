@@ -26,7 +26,7 @@ struct profconv {
 	struct prof_write_options writing;
 	struct symbols symbols;
 	const char *from, *to; /* names of formats; from "auto": by content */
-	const char *found;     /* the input's format */
+	bool is_recording;     /* the input */
 	const char *output_name;
 	const char *operands[3];
 	size_t n_operands;
@@ -216,7 +216,7 @@ static int resolve(struct profconv *c)
 	if (!c->from)
 		c->from = "auto";
 	c->reading.options.format = c->from;
-	c->reading.options.found_format = &c->found;
+	c->reading.options.found_recording = &c->is_recording;
 	c->symbols.options.go_exact = c->reading.options.go_exact;
 	c->writing.gzip |= is_gzip_name(c->output.name);
 	return guess_format(c);
@@ -277,9 +277,8 @@ static void describe(const struct profconv *c, const struct prof_profile *p)
  */
 static int symbolize(struct profconv *c, struct prof_profile *p)
 {
-	const bool is_raw = c->found && !strcmp(c->found, "raw");
-
-	return symbols_apply(&c->symbols, is_raw ? SYMBOLS_AUTO : SYMBOLS_NONE,
+	return symbols_apply(&c->symbols,
+	                     c->is_recording ? SYMBOLS_AUTO : SYMBOLS_NONE,
 	                     p, &c->on_input);
 }
 

@@ -30,6 +30,7 @@ struct proffilter {
 	struct prof_time_options times;
 	const char *from, *to;  /* names of formats; NULL: not told */
 	const char *found;      /* the input's format */
+	bool is_recording;      /* the input */
 	const char *output_name, *split_key;
 	const char *operands[2];
 	size_t n_operands;
@@ -178,6 +179,7 @@ static int resolve(struct proffilter *c)
 		                       "needs a {} where the value is to be");
 	c->reading.options.format = c->from ? c->from : "auto";
 	c->reading.options.found_format = &c->found;
+	c->reading.options.found_recording = &c->is_recording;
 	c->writing.gzip |= is_gzip_name(c->output.name);
 	return CLI_CONTINUE;
 }
@@ -413,7 +415,8 @@ static int filter(struct proffilter *c)
 	if (code == CLI_CONTINUE)
 		code = settle_format(c);
 	if (code == CLI_CONTINUE)
-		code = symbols_apply(&c->symbols, SYMBOLS_NONE, p,
+		code = symbols_apply(&c->symbols, c->is_recording ?
+		                     SYMBOLS_AUTO : SYMBOLS_NONE, p,
 		                     &c->on_input);
 	if (code == CLI_CONTINUE)
 		code = transforms_apply(&c->transforms, p, &c->on_input);

@@ -136,6 +136,8 @@ struct prof_read_options {
 
 	/* Where set: becomes the name (static) of the input's format. */
 	const char **found_format;
+	/* Where set: becomes whether the input is a recording. */
+	bool *found_recording;
 };
 
 /*

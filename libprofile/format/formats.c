@@ -164,6 +164,8 @@ static enum prof_status reading_open(struct reading *g,
 	g->holds_recording = g->format->read_recording &&
 		(!g->format->read ||
 		 g->format->holds_recording(g->in.p, size));
+	if (g->options.found_recording)
+		*g->options.found_recording = g->holds_recording;
 	return PROF_OK;
 }
 

@@ -728,6 +728,29 @@ class Symbols(InFolder):
                                  (0, names))
 
     @unittest.skipUnless(shutil.which("nm"), "no nm")
+    def test_recordings(self):
+        """Whatever the format of a recording: a profile of it has names."""
+        maps, main = map_of_profconv()
+        start, limit, offset = (int(x, 16) for x in re.match(
+            r"(\w+)-(\w+) r-xp (\w+)", maps).groups())
+        text = (f"cpu_chunks: 1\nrecorded: {{}}\nhz: 100\nmappings:\n"
+                f"- {{start: {start:#x}, limit: {limit:#x}, "
+                f"offset: {offset:#x}, file: {PROFCONV}}}\nrecords:\n"
+                f"- {{t: 1, n: 1, pcs: [{main + 1:#x}]}}\n").encode()
+        raw = profconv("yaml-to-raw", input=text).stdout
+        for form, data in (("yaml", text), ("raw", raw), ("auto", text)):
+            for args, name in (([], b"main"),
+                               (["--symbolize=none"], b"%#x" % main)):
+                with self.subTest(form=form, args=args):
+                    done = profconv(f"{form}-to-collapsed", "-q", *args,
+                                    input=data)
+                    self.assertEqual(done.stdout, name + b" 10000000\n")
+        profile = profconv("auto-to-yaml", "--kind=cpu", "--symbolize=none",
+                           input=raw).stdout
+        self.assertNotIn(b"main", profconv("auto-to-collapsed", "-q",
+                                           input=profile).stdout)
+
+    @unittest.skipUnless(shutil.which("nm"), "no nm")
     def test_none(self):
         maps, main = map_of_profconv()
         done = self.names(maps + f"{main:x}\n", "--symbolize=none")
