@@ -133,24 +133,38 @@ uint32_t profile_editor_function(struct profile_editor *e,
 	return e->functions.slots[i].id;
 }
 
-void profile_editor_lines(struct profile_editor *e,
-                          const struct prof_line *lines, size_t n)
+void profile_editor_reserve_lines(struct profile_editor *e, size_t n)
+{
+	if (e->status == PROF_OK && n <= LOCATION_MAX_LINES &&
+	    !vec_reserve(&e->lines, n, &e->profile->allocator))
+		fail(e, 0);
+}
+
+struct prof_line *profile_editor_add_lines(struct profile_editor *e, size_t n)
 {
 	struct prof_profile *p = e->profile;
 
 	if (e->status != PROF_OK)
-		return;
+		return NULL;
 	/* Row 0 and the closing row of p->locations are no locations. */
 	if (e->first_lines.n + 1 >= p->locations.n ||
 	    n > LOCATION_MAX_LINES - e->lines.n ||
 	    !vec_reserve(&e->lines, n, &p->allocator)) {
 		fail(e, e->lines.n);
-		return;
+		return NULL;
 	}
 	vec_put(&e->first_lines, (uint32_t)e->lines.n);
-	if (n)
-		memcpy(e->lines.data + e->lines.n, lines, n * sizeof(*lines));
 	e->lines.n += n;
+	return n ? e->lines.data + e->lines.n - n : NULL;
+}
+
+void profile_editor_lines(struct profile_editor *e,
+                          const struct prof_line *lines, size_t n)
+{
+	struct prof_line *room = profile_editor_add_lines(e, n);
+
+	if (room)
+		memcpy(room, lines, n * sizeof(*lines));
 }
 
 static void release(struct profile_editor *e)

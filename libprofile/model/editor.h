@@ -40,6 +40,15 @@ void profile_editor_lines(struct profile_editor *e,
                           const struct prof_line *lines, size_t n);
 
 /*
+ * The same with room for n lines that the caller fills in before its next
+ * call; NULL: none, or a failure.
+ */
+struct prof_line *profile_editor_add_lines(struct profile_editor *e, size_t n);
+
+/* Room for n lines in all, so that they need not move as they become more. */
+void profile_editor_reserve_lines(struct profile_editor *e, size_t n);
+
+/*
  * Puts the lines in place. On failure, PROF_NOMEM or PROF_LIMIT, all is as it
  * was before the beginning. Ends the editing in both cases.
  */

@@ -10,15 +10,14 @@
  * for the places that are still on a list.
  */
 
-/* Chains of abstract origins and specifications are two or three long. */
-#define MAX_HOPS 16
-
 #define NO_HIT UINT32_MAX
 
 /* An entry that has some of the addresses. */
 struct place {
-	uint64_t entry; /* its offset in .debug_info */
-	uint32_t tag, depth;
+	uint64_t entry;    /* its offset in .debug_info, or its origin's */
+	bool is_origin;
+	bool is_inlined;
+	uint32_t depth;
 	uint32_t call_file, call_line, call_column;
 	uint32_t function; /* in the frame_set, once it is resolved; 0: not */
 };
@@ -28,23 +27,26 @@ struct hit {
 	uint32_t place, outer; /* NO_HIT: the outermost */
 };
 
-/* Functions that were resolved already, by the entry that names them. */
-struct known_function {
-	uint64_t entry;
-	const struct dwarf_file *file;
-	uint32_t id;
-	uint32_t turn; /* of the worker's; any other: free */
+/*
+ * The addresses by their upper bits: of those with (address - first) >> shift
+ * = b, the first is number starts[b]. About one of them has each b.
+ */
+struct address_index {
+	const uint64_t *addresses;
+	size_t n;
+	unsigned shift;
+	VEC(uint32_t) starts;
 };
 
 struct dwarf_worker {
 	struct dwarf_abbrev_cache abbrevs;
 	struct dwarf_line_table lines;
+	struct dwarf_names names;
+	struct address_index index;
 	VEC(struct place) places;
 	VEC(struct hit) hits;
 	VEC(uint32_t) innermost; /* hit of each address */
 	VEC(struct dwarf_row) rows;
-	VEC(struct known_function) known; /* capacity is a power of two */
-	uint32_t turn; /* number of the unit: empties `known` at no cost */
 };
 
 struct dwarf_worker *dwarf_worker_new(void)
@@ -58,12 +60,53 @@ void dwarf_worker_free(struct dwarf_worker *w)
 		return;
 	dwarf_abbrev_cache_release(&w->abbrevs);
 	dwarf_line_release(&w->lines);
+	dwarf_names_release(&w->names);
+	vec_release(&w->index.starts, &mem_malloc);
 	vec_release(&w->places, &mem_malloc);
 	vec_release(&w->hits, &mem_malloc);
 	vec_release(&w->innermost, &mem_malloc);
 	vec_release(&w->rows, &mem_malloc);
-	vec_release(&w->known, &mem_malloc);
 	mem_free(&mem_malloc, w, sizeof(*w));
+}
+
+/* ---- Which addresses are in a range ---- */
+
+static bool index_addresses(struct address_index *x, const uint64_t *addresses,
+                            size_t n)
+{
+	uint64_t first = addresses[0], span = addresses[n - 1] - first;
+	size_t n_starts = 1;
+
+	x->addresses = addresses;
+	x->n = n;
+	x->shift = 0;
+	x->starts.n = 0;
+	while (n_starts < n)
+		n_starts *= 2;
+	while (span >> x->shift >= n_starts)
+		x->shift++;
+	if (!vec_reserve(&x->starts, n_starts + 1, &mem_malloc))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		while (x->starts.n <= (addresses[i] - first) >> x->shift)
+			vec_put(&x->starts, (uint32_t)i);
+	while (x->starts.n <= n_starts)
+		vec_put(&x->starts, (uint32_t)n);
+	return true;
+}
+
+/* The first address that is not below `begin`, which the last is not. */
+static size_t seek_address(const struct address_index *x, uint64_t begin)
+{
+	uint64_t first = x->addresses[0], slot;
+	uint32_t i, end;
+
+	if (begin <= first)
+		return 0;
+	slot = (begin - first) >> x->shift;
+	i = x->starts.data[slot];
+	end = x->starts.data[slot + 1];
+	return i + first_at(x->addresses + i, end - i, begin);
 }
 
 /* ---- Scan ---- */
@@ -79,73 +122,73 @@ struct scan {
 	bool has_no_memory;
 };
 
-/* The attributes of an entry that is code. */
+/* An entry that is code. */
 struct code_entry {
-	struct dwarf_value low_pc, high_pc, ranges;
-	struct place place;
+	struct dwarf_value values[DWARF_N_SLOTS];
+	const struct dwarf_abbrev *abbrev;
+	uint64_t entry;
+	uint32_t depth;
+	uint32_t place; /* NO_HIT: it has no address yet */
 };
 
-static void take_attribute(struct code_entry *e, uint32_t name,
-                           struct dwarf_value v)
+static struct place place_of(const struct scan *s, const struct code_entry *e)
 {
-	switch (name) {
-	case DWARF_AT_LOW_PC:
-		e->low_pc = v;
-		break;
-	case DWARF_AT_HIGH_PC:
-		e->high_pc = v;
-		break;
-	case DWARF_AT_RANGES:
-		e->ranges = v;
-		break;
-	case DWARF_AT_CALL_FILE:
-		e->place.call_file = (uint32_t)v.n;
-		break;
-	case DWARF_AT_CALL_LINE:
-		e->place.call_line = (uint32_t)v.n;
-		break;
-	case DWARF_AT_CALL_COLUMN:
-		e->place.call_column = (uint32_t)v.n;
-		break;
-	default:
-		break;
+	const struct dwarf_value *v = e->values;
+	const struct dwarf_unit *u = s->unit;
+	const struct dwarf_file *file;
+	struct place p = {
+		.entry = e->entry,
+		.is_inlined = e->abbrev->tag != DWARF_TAG_SUBPROGRAM,
+		.depth = e->depth,
+		.call_file = (uint32_t)v[DWARF_SLOT_CALL_FILE].n,
+		.call_line = (uint32_t)v[DWARF_SLOT_CALL_LINE].n,
+		.call_column = (uint32_t)v[DWARF_SLOT_CALL_COLUMN].n
+	};
+	uint64_t origin;
+
+	if (!e->abbrev->is_nameless || !v[DWARF_SLOT_ORIGIN].form)
+		return p;
+	origin = dwarf_reference(u, &v[DWARF_SLOT_ORIGIN], &file);
+	if (file == u->file && origin >= u->first_entry && origin < u->end) {
+		p.entry = origin;
+		p.is_origin = true;
 	}
+	return p;
 }
 
-/* The place's row, added when its first address is found. */
-static uint32_t place_row(struct scan *s, const struct place *p,
-                          uint32_t *row)
+/* Adds the entry's place when its first address is found. */
+static bool add_place(struct scan *s, struct code_entry *e)
 {
 	struct dwarf_worker *w = s->w;
 
-	if (*row != NO_HIT)
-		return *row;
+	if (e->place != NO_HIT)
+		return true;
 	if (w->places.n >= NO_HIT || !vec_reserve(&w->places, 1, &mem_malloc)) {
 		s->has_no_memory = true;
-		return NO_HIT;
+		return false;
 	}
-	vec_put(&w->places, *p);
-	return *row = (uint32_t)(w->places.n - 1);
+	e->place = (uint32_t)w->places.n;
+	vec_put(&w->places, place_of(s, e));
+	return true;
 }
 
-static void hit_address(struct scan *s, const struct place *p, uint32_t row,
+static void hit_address(struct dwarf_worker *w, const struct code_entry *e,
                         size_t i)
 {
-	struct dwarf_worker *w = s->w;
 	uint32_t outer = w->innermost.data[i];
 
-	if (p->tag == DWARF_TAG_SUBPROGRAM)
+	if (!w->places.data[e->place].is_inlined)
 		outer = NO_HIT;
 	while (outer != NO_HIT &&
-	       w->places.data[w->hits.data[outer].place].depth >= p->depth)
+	       w->places.data[w->hits.data[outer].place].depth >= e->depth)
 		outer = w->hits.data[outer].outer;
-	vec_put(&w->hits, (struct hit){ row, outer });
+	vec_put(&w->hits, (struct hit){ e->place, outer });
 	w->innermost.data[i] = (uint32_t)(w->hits.n - 1);
 }
 
 /* False: the entries ask for more than is reasonable. */
-static bool hit_range(struct scan *s, const struct place *p, uint32_t *row,
-                      uint64_t begin, uint64_t end)
+static bool hit_range(struct scan *s, struct code_entry *e, uint64_t begin,
+                      uint64_t end)
 {
 	struct dwarf_worker *w = s->w;
 	size_t i, last;
@@ -153,238 +196,168 @@ static bool hit_range(struct scan *s, const struct place *p, uint32_t *row,
 	if (begin >= end || begin < s->unit->file->code_begin ||
 	    begin > s->addresses[s->n - 1] || end <= s->addresses[0])
 		return true;
-	i = first_at(s->addresses, s->n, begin);
+	i = seek_address(&w->index, begin);
 	for (last = i; last < s->n && s->addresses[last] < end; last++)
 		;
 	if (last == i)
 		return true;
-	if (last - i > s->max_hits - w->hits.n ||
-	    place_row(s, p, row) == NO_HIT)
+	if (last - i > s->max_hits - w->hits.n || !add_place(s, e))
 		return false;
 	if (!vec_reserve(&w->hits, last - i, &mem_malloc)) {
 		s->has_no_memory = true;
 		return false;
 	}
 	for (; i < last; i++)
-		hit_address(s, p, *row, i);
+		hit_address(w, e, i);
 	return true;
 }
 
-static bool hit_entry(struct scan *s, const struct code_entry *e)
+static bool hit_entry(struct scan *s, struct code_entry *e)
 {
 	const struct dwarf_unit *u = s->unit;
-	uint32_t row = NO_HIT;
+	const struct dwarf_value *low = &e->values[DWARF_SLOT_LOW_PC];
+	const struct dwarf_value *high = &e->values[DWARF_SLOT_HIGH_PC];
+	const struct dwarf_value *ranges = &e->values[DWARF_SLOT_RANGES];
 	uint64_t begin, end;
 
-	if (e->ranges.form) {
+	if (ranges->form) {
 		struct dwarf_ranges r = dwarf_ranges_begin(
-			u, dwarf_ranges_at(u, &e->ranges), s->fuel);
+			u, dwarf_ranges_at(u, ranges), s->fuel);
 		bool ok = true;
 
 		while (ok && dwarf_ranges_next(&r, &begin, &end))
-			ok = hit_range(s, &e->place, &row, begin, end);
+			ok = hit_range(s, e, begin, end);
 		s->fuel = r.fuel;
 		return ok && s->fuel > 0;
 	}
-	begin = dwarf_address(u, &e->low_pc);
-	if (begin == DWARF_NONE || !e->high_pc.form)
+	begin = dwarf_address(u, low);
+	if (begin == DWARF_NONE || !high->form)
 		return true;
-	end = dwarf_is_address(&e->high_pc) ? dwarf_address(u, &e->high_pc)
-	                                    : begin + e->high_pc.n;
-	return hit_range(s, &e->place, &row, begin, end);
+	end = dwarf_is_address(high) ? dwarf_address(u, high)
+	                             : begin + high->n;
+	return hit_range(s, e, begin, end);
 }
 
 /* Decodes an entry that is code; c stands behind its code. */
 static bool read_code_entry(struct scan *s, const struct dwarf_abbrev *a,
                             struct cursor *c, uint64_t entry, uint32_t depth)
 {
-	const struct dwarf_attribute *at =
-		&s->abbrevs->attributes.data[a->first_attribute];
-	const struct dwarf_attribute *end = at + a->n_attributes;
-	struct code_entry e = { .place = { .entry = entry, .tag = a->tag,
-		                           .depth = depth } };
+	const struct dwarf_place *at = &s->abbrevs->places.data[a->first_place];
+	const struct dwarf_place *end = at + a->n_places;
+	struct code_entry e;
 
+	e.abbrev = a;
+	e.entry = entry;
+	e.depth = depth;
+	e.place = NO_HIT;
+	for (int i = 0; i < DWARF_N_SLOTS; i++) {
+		e.values[i].form = 0;
+		e.values[i].n = 0;
+	}
 	for (; at < end; at++) {
-		if (at->use == DWARF_USE_PLACE)
-			take_attribute(&e, at->name,
-			               dwarf_read(c, s->unit, at));
+		cursor_skip(c, at->skip);
+		if (at->slot < DWARF_N_SLOTS)
+			dwarf_read(&e.values[at->slot], c, s->unit,
+			           &at->attribute);
 		else
-			dwarf_skip(c, s->unit, at);
+			dwarf_skip(c, s->unit, &at->attribute);
 	}
 	return !c->has_failed && hit_entry(s, &e);
 }
 
-static inline void step_over(const struct scan *s, const struct dwarf_abbrev *a,
-                             struct cursor *c)
+/* Steps on behind the first part of fixed size. */
+static void step_over(const struct scan *s, const struct dwarf_abbrev *a,
+                      struct cursor *c)
 {
 	const struct dwarf_step *step = &s->abbrevs->steps.data[a->first_step];
 
-	for (;; step++) {
-		if (step->size > cursor_left(c)) {
-			cursor_fail(c);
-			return;
-		}
-		c->p += step->size;
-		if (step->then == DWARF_FIXED)
-			return;
+	while (step->then != DWARF_FIXED) {
 		dwarf_skip_value(c, s->unit, step->then);
+		step++;
+		cursor_skip(c, step->size);
 	}
+}
+
+/* Goes on behind the children of a declaration, where it says where that is.
+   attributes: of the declaration; c stands behind them. */
+static bool skip_children(const struct scan *s, const struct dwarf_outline *o,
+                          const unsigned char *attributes, struct cursor *c)
+{
+	const struct dwarf_unit *u = s->unit;
+	const unsigned char *begin = u->file->sections[DWARF_INFO].data;
+	struct cursor at = { attributes + o->sibling_at, c->end, c->is_big,
+		             false };
+	uint64_t sibling = cursor_uint(&at, o->sibling_size);
+
+	if (sibling > u->end - u->offset ||
+	    sibling + u->offset < (uint64_t)(c->p - begin))
+		return false;
+	c->p = begin + u->offset + sibling;
+	return true;
+}
+
+static inline uint64_t read_code(struct cursor *c)
+{
+	const unsigned char *p = c->p;
+
+	if (p[0] < 0x80) {
+		c->p += 1;
+		return p[0];
+	}
+	if (c->end - p > 1 && p[1] < 0x80) {
+		c->p += 2;
+		return (uint64_t)p[1] << 7 | (p[0] & 0x7f);
+	}
+	return cursor_uleb(c);
+}
+
+/* The abbreviation of a code that is not among the dense ones. */
+static const struct dwarf_outline *search_outline(const struct scan *s,
+                                                  uint64_t code)
+{
+	const struct dwarf_abbrev *a = dwarf_search_abbrev(s->abbrevs, code);
+
+	return a ? &s->abbrevs->outlines.data[a->outline] : NULL;
 }
 
 static void scan_entries(struct scan *s)
 {
 	const struct dwarf_unit *u = s->unit;
+	const struct dwarf_abbrevs *t = s->abbrevs;
 	struct span info = u->file->sections[DWARF_INFO];
 	struct cursor c = cursor_at(info.data, (size_t)u->end, u->first_entry,
 	                            u->file->is_big);
+	size_t n_dense = t->is_dense ? t->outlines.n : 0;
 	uint32_t depth = 0;
 
 	while (c.p < c.end) {
 		uint64_t entry = (uint64_t)(c.p - info.data);
-		uint64_t code = *c.p < 0x80 ? *c.p++ : cursor_uleb(&c);
-		const struct dwarf_abbrev *a;
+		uint64_t code = read_code(&c);
+		const unsigned char *attributes = c.p;
+		const struct dwarf_outline *o;
 
 		if (code == 0) {
-			if (depth > 0)
-				depth--;
+			depth -= depth > 0;
 			continue;
 		}
-		a = dwarf_find_abbrev(s->abbrevs, code);
-		if (!a)
+		o = code - 1 < n_dense ? &t->outlines.data[code - 1]
+		                       : search_outline(s, code);
+		if (!o)
 			return;
-		if (!a->is_code)
-			step_over(s, a, &c);
-		else if (!read_code_entry(s, a, &c, entry, depth))
-			return;
-		depth += a->has_children;
-	}
-}
-
-/* ---- Names ---- */
-
-/* An entry somewhere, and what it needs to be read. */
-struct name_search {
-	struct dwarf_worker *w;
-	const struct dwarf_unit *unit;
-	uint64_t entry;
-	struct frame_function found;
-};
-
-/* Reads the names of an entry; false: there is no further one to look at. */
-static bool read_names(struct name_search *n)
-{
-	const struct dwarf_unit *u = n->unit;
-	const struct dwarf_abbrevs *t = dwarf_get_abbrevs(&n->w->abbrevs, u);
-	struct span info = u->file->sections[DWARF_INFO];
-	struct cursor c = cursor_at(info.data, (size_t)u->end, n->entry,
-	                            u->file->is_big);
-	const struct dwarf_abbrev *a =
-		t ? dwarf_find_abbrev(t, cursor_uleb(&c)) : NULL;
-	struct dwarf_value next = { 0, 0, NULL };
-	const struct dwarf_file *file;
-
-	for (uint32_t i = 0; a && i < a->n_attributes; i++) {
-		const struct dwarf_attribute *at =
-			&t->attributes.data[a->first_attribute + i];
-		struct dwarf_value v;
-
-		if (at->use != DWARF_USE_NAME) {
-			dwarf_skip(&c, u, at);
-			continue;
+		if (o->is_code) {
+			if (!read_code_entry(s, dwarf_find_abbrev(t, code), &c,
+			                     entry, depth))
+				return;
+		} else {
+			cursor_skip(&c, o->size);
+			if (o->then != DWARF_FIXED)
+				step_over(s, dwarf_find_abbrev(t, code), &c);
+			else if (o->sibling_size && !c.has_failed &&
+			         skip_children(s, o, attributes, &c))
+				continue;
 		}
-		v = dwarf_read(&c, u, at);
-		if (at->name == DWARF_AT_NAME && !n->found.name)
-			n->found.name = dwarf_text(u, &v);
-		else if ((at->name == DWARF_AT_LINKAGE_NAME ||
-		          at->name == DWARF_AT_MIPS_LINKAGE_NAME) &&
-		         !n->found.system_name)
-			n->found.system_name = dwarf_text(u, &v);
-		else if (at->name == DWARF_AT_DECL_LINE &&
-		         !n->found.start_line)
-			n->found.start_line = (uint32_t)v.n;
-		else if (at->name == DWARF_AT_ABSTRACT_ORIGIN ||
-		         at->name == DWARF_AT_SPECIFICATION)
-			next = v;
+		depth += o->has_children;
 	}
-	if (!a || c.has_failed || !next.form)
-		return false;
-	n->entry = dwarf_reference(u, &next, &file);
-	if (n->entry == DWARF_NONE)
-		return false;
-	if (file != u->file || n->entry < u->first_entry || n->entry >= u->end)
-		n->unit = dwarf_unit_at(file, n->entry);
-	return n->unit && n->entry >= n->unit->first_entry;
-}
-
-static struct known_function *find_known(struct dwarf_worker *w,
-                                         const struct dwarf_file *file,
-                                         uint64_t entry)
-{
-	size_t mask = w->known.capacity - 1;
-	size_t i = (size_t)((entry * UINT64_C(0x9e3779b97f4a7c15)) >> 20) &
-	           mask;
-	struct known_function *k;
-
-	for (;; i = (i + 1) & mask) {
-		k = &w->known.data[i];
-		if (k->turn != w->turn ||
-		    (k->entry == entry && k->file == file))
-			return k;
-	}
-}
-
-/* Room for one more of them, at most half full. */
-static bool grow_known(struct dwarf_worker *w)
-{
-	struct known_function *old = w->known.data;
-	size_t n = w->known.capacity;
-	size_t new_n = n ? 2 * n : 1024;
-
-	if (n && w->known.n < n / 2)
-		return true;
-	w->known.data = mem_zeroed(&mem_malloc, new_n, sizeof(*old));
-	if (!w->known.data) {
-		w->known.data = old;
-		return false;
-	}
-	w->known.capacity = new_n;
-	for (size_t i = 0; i < n; i++)
-		if (old[i].turn == w->turn)
-			*find_known(w, old[i].file, old[i].entry) = old[i];
-	mem_free(&mem_malloc, old, n * sizeof(*old));
-	return true;
-}
-
-/*
- * The function of a place. An abstract origin is shared by all its inlined
- * copies, so the first hop is looked up before it is read.
- */
-static uint32_t resolve(struct dwarf_worker *w, const struct dwarf_unit *u,
-                        const struct place *p, struct frame_set *out)
-{
-	struct name_search n = { .w = w, .unit = u, .entry = p->entry };
-	bool more = read_names(&n);
-	bool is_shared = more && !n.found.name && !n.found.system_name &&
-	                 !n.found.start_line;
-	struct known_function *k = NULL;
-	uint32_t id;
-
-	if (!grow_known(w))
-		return 0;
-	if (is_shared) {
-		k = find_known(w, n.unit->file, n.entry);
-		if (k->turn == w->turn)
-			return k->id;
-		*k = (struct known_function){ n.entry, n.unit->file, 0,
-			                      w->turn };
-		w->known.n++;
-	}
-	for (int hops = 0; more && hops < MAX_HOPS; hops++)
-		more = read_names(&n);
-	id = frame_set_add_function(out, &n.found);
-	if (k)
-		k->id = id;
-	return id;
 }
 
 /* ---- Chains ---- */
@@ -398,7 +371,9 @@ struct chains {
 static uint32_t place_function(struct chains *ch, struct place *p)
 {
 	if (!p->function)
-		p->function = resolve(ch->w, ch->unit, p, ch->out);
+		p->function = dwarf_function(&ch->w->names, &ch->w->abbrevs,
+		                             ch->unit, p->entry, p->is_origin,
+		                             ch->out);
 	return p->function;
 }
 
@@ -443,11 +418,13 @@ static bool put_chain(struct chains *ch, size_t address)
 
 /* ---- The whole ---- */
 
-static bool begin_unit(struct dwarf_worker *w, size_t n, struct frame_set *out)
+static bool begin_unit(struct dwarf_worker *w, const uint64_t *addresses,
+                       size_t n, struct frame_set *out)
 {
-	w->places.n = w->hits.n = w->innermost.n = w->rows.n = w->known.n = 0;
-	w->turn++;
-	if (!vec_reserve(&w->innermost, n, &mem_malloc) ||
+	w->places.n = w->hits.n = w->innermost.n = w->rows.n = 0;
+	dwarf_names_begin(&w->names);
+	if (!index_addresses(&w->index, addresses, n) ||
+	    !vec_reserve(&w->innermost, n, &mem_malloc) ||
 	    !vec_reserve(&w->rows, n, &mem_malloc) ||
 	    !vec_reserve(&out->chains, n, &mem_malloc))
 		return false;
@@ -475,7 +452,7 @@ enum prof_status dwarf_look_up(struct dwarf_worker *w,
 
 	if (n == 0)
 		return PROF_OK;
-	if (!begin_unit(w, n, out))
+	if (!begin_unit(w, addresses, n, out))
 		return PROF_NOMEM;
 	if (s.max_hits > NO_HIT)
 		s.max_hits = NO_HIT;

@@ -200,6 +200,8 @@ void dwarf_line_release(struct dwarf_line_table *t)
 
 /* ---- Program ---- */
 
+#define NO_ROW UINT64_MAX
+
 /*
  * The state machine, and the merge: `row` holds from `address` on, and
  * `next` is the first of the addresses that no row of this sequence has
@@ -210,8 +212,7 @@ struct line_state {
 	struct dwarf_row row;
 
 	struct dwarf_row last;
-	uint64_t last_address;
-	bool has_last; /* a sequence has begun */
+	uint64_t last_address; /* NO_ROW: no sequence has begun */
 
 	const uint64_t *addresses;
 	size_t n, next;
@@ -242,12 +243,11 @@ static void begin_rows(struct line_state *s)
 	set_next(s, first_at(s->addresses, s->n, s->address));
 	if (s->address < s->code_begin)
 		set_next(s, s->n); /* code that the linker dropped */
-	s->has_last = true;
 }
 
 static inline void put_row(struct line_state *s)
 {
-	if (!s->has_last || s->address < s->last_address)
+	if (s->address < s->last_address)
 		begin_rows(s);
 	else if (s->address > s->limit)
 		assign(s, s->address);
@@ -257,9 +257,9 @@ static inline void put_row(struct line_state *s)
 
 static void end_sequence(struct line_state *s)
 {
-	if (s->has_last && s->address > s->limit)
+	if (s->last_address != NO_ROW && s->address > s->limit)
 		assign(s, s->address);
-	s->has_last = false;
+	s->last_address = NO_ROW;
 	s->address = s->operation = 0;
 	s->row = (struct dwarf_row){ 1, 1, 0 };
 }
@@ -337,25 +337,41 @@ static void run_standard(struct line_state *s, struct dwarf_line_table *t,
 	}
 }
 
+/* What the special opcodes do: most rows are made by one, and a division for
+   each of them would be a third of the time of the program. */
+struct special {
+	uint32_t operations, line;
+};
+
+static void list_specials(const struct dwarf_line_table *t,
+                          struct special specials[256])
+{
+	for (unsigned i = t->opcode_base; i < 256; i++) {
+		unsigned n = i - t->opcode_base;
+
+		specials[i].operations = n / t->line_range;
+		specials[i].line = (uint32_t)(t->line_base +
+		                              (int)(n % t->line_range));
+	}
+}
+
 void dwarf_line_run(struct dwarf_line_table *t, const uint64_t *addresses,
                     size_t n, struct dwarf_row *rows)
 {
-	struct line_state s = { .row = { 1, 1, 0 }, .addresses = addresses,
-		                .n = n, .rows = rows,
+	struct line_state s = { .row = { 1, 1, 0 }, .last_address = NO_ROW,
+		                .addresses = addresses, .n = n, .rows = rows,
 		                .code_begin = t->unit.file->code_begin };
 	struct cursor c = t->program;
+	struct special specials[256];
 
+	list_specials(t, specials);
 	set_next(&s, n);
 	while (c.p < c.end) {
 		unsigned opcode = *c.p++;
 
 		if (opcode >= t->opcode_base) {
-			unsigned n_special = opcode - t->opcode_base;
-
-			advance(&s, t, n_special / t->line_range);
-			s.row.line += (uint32_t)(t->line_base +
-			                         (int)(n_special %
-			                               t->line_range));
+			advance(&s, t, specials[opcode].operations);
+			s.row.line += specials[opcode].line;
 			put_row(&s);
 		} else if (opcode == LINE_EXTENDED) {
 			run_extended(&s, t, &c);

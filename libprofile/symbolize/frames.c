@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "symbolize/frames.h"
 
+#include "symbolize/symbol.h"
+
 #include <string.h>
 
 bool frame_set_begin(struct frame_set *s)
@@ -23,7 +25,8 @@ void frame_set_release(struct frame_set *s)
 	vec_release(&s->files, &mem_malloc);
 	vec_release(&s->text, &mem_malloc);
 	vec_release(&s->chains, &mem_malloc);
-	vec_release(&s->indexes, &mem_malloc);
+	vec_release(&s->names, &mem_malloc);
+	vec_release(&s->last_names, &mem_malloc);
 }
 
 uint32_t frame_set_add_function(struct frame_set *s,
@@ -68,4 +71,55 @@ uint32_t frame_set_add_file(struct frame_set *s, const char *const parts[3])
 		return 0;
 	vec_put(&s->files, file);
 	return (uint32_t)(s->files.n - 1);
+}
+
+/* ---- Names ---- */
+
+static bool is_name_of(const struct frame_name *n, const struct frame *f,
+                       struct prof_str symbol)
+{
+	return n->file == f->file && n->symbol.ptr == symbol.ptr;
+}
+
+/*
+ * Frames of a function mostly come one behind the other and are alike, so
+ * only its last name is compared. One that is there twice is found equal
+ * where it becomes a function of the profile.
+ */
+static bool settle_frame(struct frame_set *s, struct frame *f,
+                         const struct symbol *symbol)
+{
+	struct frame_name name = { .function = f->function, .file = f->file };
+	uint32_t *last = &s->last_names.data[f->function];
+
+	if (symbol && symbol->name.ptr) {
+		name.symbol = symbol->name;
+		name.is_plt = symbol->is_plt;
+	}
+	if (*last == 0 ||
+	    !is_name_of(&s->names.data[*last - 1], f, name.symbol)) {
+		if (s->names.n >= UINT32_MAX - 1 ||
+		    !vec_reserve(&s->names, 1, &mem_malloc))
+			return false;
+		vec_put(&s->names, name);
+		*last = (uint32_t)s->names.n;
+	}
+	f->function = *last - 1;
+	return true;
+}
+
+bool frame_set_settle(struct frame_set *s, struct chain chain,
+                      const struct symbol *symbol)
+{
+	size_t more = s->functions.n - s->last_names.n;
+
+	if (!vec_reserve(&s->last_names, more, &mem_malloc))
+		return false;
+	for (; more > 0; more--)
+		vec_put(&s->last_names, 0);
+	for (uint32_t i = 0; i < chain.n; i++)
+		if (!settle_frame(s, &s->frames.data[chain.first + i],
+		                  i + 1 == chain.n ? symbol : NULL))
+			return false;
+	return true;
 }

@@ -9,13 +9,29 @@
  * A frame_set is what one worker found; its names point into the mapped file
  * and its file names into `text`. Frames hold 32-bit ids only, since there
  * are several for each address and memory is what the peers waste.
+ *
+ * frame_set_settle() then puts frames of one name together, still in the
+ * worker: what is left for the one thread that writes the profile is a few
+ * names and not some hundred thousand frames.
  */
 
 #include "base/memory.h"
 
 struct frame {
-	uint32_t function, file; /* 0: unknown */
-	uint32_t line, column;   /* 0: unknown */
+	/* Of a settled set: number of its name. Else 0: unknown. */
+	uint32_t function;
+	uint32_t file;         /* 0: unknown */
+	uint32_t line, column; /* 0: unknown */
+};
+
+/* What the profile will have a function for. */
+struct frame_name {
+	uint32_t function, file; /* in the set */
+	/* The linker's name, which comes before the function's; NULL: none. */
+	struct prof_str symbol;
+	bool is_plt;
+	/* Of the profile, set by naming. */
+	uint32_t system_name, filename, id;
 };
 
 struct frame_function {
@@ -38,9 +54,10 @@ struct frame_set {
 	VEC(struct frame_function) functions; /* row 0 is unknown */
 	VEC(struct frame_file) files;         /* row 0 is unknown */
 	VEC(char) text;
-	/* Address i of the worker's own is number indexes[i] of the file. */
 	VEC(struct chain) chains;
-	VEC(uint32_t) indexes;
+	/* Of a settled set; of each function the last one added, and 1. */
+	VEC(struct frame_name) names;
+	VEC(uint32_t) last_names;
 };
 
 /* Row 0 of each table. False: out of memory. */
@@ -57,6 +74,14 @@ uint32_t frame_set_add_function(struct frame_set *s,
  * name, or out of memory.
  */
 uint32_t frame_set_add_file(struct frame_set *s, const char *const parts[3]);
+
+/*
+ * Settles a chain: frames get names, the outermost one the symbol's (NULL:
+ * its own). False: out of memory.
+ */
+struct symbol;
+bool frame_set_settle(struct frame_set *s, struct chain chain,
+                      const struct symbol *symbol);
 
 /* The first i with addresses[i] >= address; n where there is none. */
 static inline size_t first_at(const uint64_t *addresses, size_t n,

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "symbolize/naming.h"
 
+#include "symbolize/work.h"
+
 #include <stdio.h>
 #include <string.h>
+
+/* A name for people is to be made of it. */
+#define WANTED UINT32_MAX
 
 void naming_init(struct naming *n, struct profile_editor *e,
                  enum prof_demangle mode)
@@ -15,13 +20,9 @@ void naming_release(struct naming *n)
 {
 	demangle_release(&n->demangler);
 	vec_release(&n->display, &mem_malloc);
-	vec_release(&n->lines, &mem_malloc);
-}
-
-void set_names_release(struct set_names *s)
-{
-	vec_release(&s->system_names, &mem_malloc);
-	vec_release(&s->files, &mem_malloc);
+	vec_release(&n->wanted, &mem_malloc);
+	vec_release(&n->system_names, &mem_malloc);
+	vec_release(&n->files, &mem_malloc);
 }
 
 /* ---- Strings ---- */
@@ -39,6 +40,187 @@ static struct prof_str text_str(const char *text)
 	                    ((size) - (v)->n) * sizeof(*(v)->data)),          \
 	             (v)->n = (size), true)                                   \
 	          : ((n)->has_no_memory = true, false)))
+
+static uint32_t symbol_name(struct naming *n, const struct frame_name *f)
+{
+	char stub[512];
+	struct prof_str name = f->symbol;
+
+	if (f->is_plt && name.len + 4 < sizeof(stub)) {
+		snprintf(stub, sizeof(stub), "%.*s@plt", (int)name.len,
+		         name.ptr);
+		return profile_editor_string(
+			n->editor, (struct prof_str){ stub, strlen(stub) });
+	}
+	if (name.ptr != n->last_symbol.ptr || name.len != n->last_symbol.len) {
+		n->last_symbol = name;
+		n->last_system_name = profile_editor_string(n->editor, name);
+	}
+	return n->last_system_name;
+}
+
+static uint32_t set_system_name(struct naming *n, const struct frame_set *s,
+                                uint32_t function)
+{
+	const struct frame_function *f = &s->functions.data[function];
+	uint32_t *id = &n->system_names.data[function];
+
+	if (*id == 0)
+		*id = 1 + profile_editor_string(
+				  n->editor,
+				  text_str(f->system_name ? f->system_name
+		                                          : f->name));
+	return *id - 1;
+}
+
+static uint32_t set_file(struct naming *n, const struct frame_set *s,
+                         uint32_t file)
+{
+	const struct frame_file *f = &s->files.data[file];
+	uint32_t *id = &n->files.data[file];
+
+	if (*id == 0)
+		*id = 1 + profile_editor_string(
+				  n->editor,
+				  (struct prof_str){ s->text.data + f->begin,
+		                                     f->size });
+	return *id - 1;
+}
+
+/* Notes that a system name is to be demangled. */
+static bool want(struct naming *n, uint32_t system_name)
+{
+	if (system_name == 0)
+		return true;
+	if (!grow_to(n, &n->display,
+	             byte_table_n(&n->editor->profile->strings)))
+		return false;
+	if (n->display.data[system_name] != 0)
+		return true;
+	if (!vec_reserve(&n->wanted, 1, &mem_malloc)) {
+		n->has_no_memory = true;
+		return false;
+	}
+	n->display.data[system_name] = WANTED;
+	vec_put(&n->wanted, system_name);
+	return true;
+}
+
+void naming_intern(struct naming *n, struct frame_set *s)
+{
+	n->system_names.n = n->files.n = 0;
+	if (!grow_to(n, &n->system_names, s->functions.n) ||
+	    !grow_to(n, &n->files, s->files.n))
+		return;
+	for (size_t i = 0; i < s->names.n; i++) {
+		struct frame_name *f = &s->names.data[i];
+
+		f->system_name = f->symbol.ptr
+		                         ? symbol_name(n, f)
+		                         : set_system_name(n, s, f->function);
+		f->filename = set_file(n, s, f->file);
+		if (!want(n, f->system_name))
+			return;
+	}
+}
+
+/* ---- Demangling, in parallel ---- */
+
+#define NAMES_PER_TASK 128
+
+/* Where the name for people is: in the text of a worker. */
+struct decoded {
+	size_t begin;
+	uint32_t size, worker; /* size 0: it is the system name */
+};
+
+struct decoder {
+	struct demangler demangler;
+	VEC(char) text;
+	bool has_no_memory;
+};
+
+struct decoding {
+	const struct naming *naming;
+	struct decoder *decoders;
+	struct decoded *names; /* of each that is wanted */
+};
+
+static void decode_name(struct decoding *d, unsigned worker, size_t i)
+{
+	struct decoder *own = &d->decoders[worker];
+	struct prof_str mangled = profile_string(d->naming->editor->profile,
+	                                         d->naming->wanted.data[i]);
+	struct prof_str name = demangle(&own->demangler, mangled);
+
+	if (name.ptr == mangled.ptr)
+		return;
+	if (!vec_reserve(&own->text, name.len, &mem_malloc)) {
+		own->has_no_memory = true;
+		return;
+	}
+	d->names[i] = (struct decoded){ own->text.n, (uint32_t)name.len,
+		                        worker };
+	memcpy(own->text.data + own->text.n, name.ptr, name.len);
+	own->text.n += name.len;
+}
+
+static void decode_names(void *ctx, unsigned worker, size_t task)
+{
+	struct decoding *d = ctx;
+	size_t i = task * NAMES_PER_TASK, end = i + NAMES_PER_TASK;
+
+	for (; i < end && i < d->naming->wanted.n; i++)
+		decode_name(d, worker, i);
+}
+
+static void take_decoded(struct naming *n, const struct decoding *d)
+{
+	for (size_t i = 0; i < n->wanted.n; i++) {
+		uint32_t system_name = n->wanted.data[i];
+		struct decoded x = d->names[i];
+		struct prof_str name = {
+			d->decoders[x.worker].text.data + x.begin, x.size
+		};
+
+		n->display.data[system_name] =
+			x.size ? profile_editor_string(n->editor, name)
+			       : system_name;
+	}
+}
+
+void naming_decode(struct naming *n, unsigned n_workers)
+{
+	struct decoding d = { .naming = n };
+	struct work work = {
+		.run = decode_names, .ctx = &d, .n_workers = n_workers,
+		.n_tasks = (n->wanted.n + NAMES_PER_TASK - 1) / NAMES_PER_TASK
+	};
+
+	if (n->wanted.n == 0)
+		return;
+	d.decoders = mem_zeroed(&mem_malloc, n_workers, sizeof(*d.decoders));
+	d.names = mem_zeroed(&mem_malloc, n->wanted.n, sizeof(*d.names));
+	if (d.decoders && d.names) {
+		for (unsigned i = 0; i < n_workers; i++)
+			demangle_init(&d.decoders[i].demangler,
+			              n->demangler.mode);
+		work_run(&work);
+		take_decoded(n, &d);
+	} else {
+		n->has_no_memory = true;
+	}
+	for (unsigned i = 0; d.decoders && i < n_workers; i++) {
+		n->has_no_memory |= d.decoders[i].has_no_memory;
+		demangle_release(&d.decoders[i].demangler);
+		vec_release(&d.decoders[i].text, &mem_malloc);
+	}
+	mem_free(&mem_malloc, d.decoders, n_workers * sizeof(*d.decoders));
+	mem_free(&mem_malloc, d.names, n->wanted.n * sizeof(*d.names));
+	n->wanted.n = 0;
+}
+
+/* ---- Functions ---- */
 
 /* The name for people of a system name. */
 static uint32_t display_name(struct naming *n, uint32_t system_name)
@@ -61,107 +243,18 @@ static uint32_t display_name(struct naming *n, uint32_t system_name)
 	return *id;
 }
 
-static uint32_t symbol_name(struct naming *n, const struct symbol *s)
+void naming_functions(struct naming *n, struct frame_set *s)
 {
-	char stub[512];
-	struct prof_str name = s->name;
-
-	if (s->is_plt && name.len + 4 < sizeof(stub)) {
-		snprintf(stub, sizeof(stub), "%.*s@plt", (int)name.len,
-		         name.ptr);
-		return profile_editor_string(
-			n->editor, (struct prof_str){ stub, strlen(stub) });
-	}
-	if (name.ptr != n->last_symbol.ptr || name.len != n->last_symbol.len) {
-		n->last_symbol = name;
-		n->last_system_name = profile_editor_string(n->editor, name);
-	}
-	return n->last_system_name;
-}
-
-static uint32_t set_system_name(struct naming *n, const struct frame_set *s,
-                                struct set_names *names, uint32_t function)
-{
-	const struct frame_function *f = &s->functions.data[function];
-	uint32_t *id;
-
-	if (!grow_to(n, &names->system_names, s->functions.n))
-		return 0;
-	id = &names->system_names.data[function];
-	if (*id == 0)
-		*id = 1 + profile_editor_string(
-				  n->editor,
-				  text_str(f->system_name ? f->system_name
-		                                          : f->name));
-	return *id - 1;
-}
-
-static uint32_t set_file(struct naming *n, const struct frame_set *s,
-                         struct set_names *names, uint32_t file)
-{
-	const struct frame_file *f = &s->files.data[file];
-	uint32_t *id;
-
-	if (!grow_to(n, &names->files, s->files.n))
-		return 0;
-	id = &names->files.data[file];
-	if (*id == 0)
-		*id = 1 + profile_editor_string(
-				  n->editor,
-				  (struct prof_str){ s->text.data + f->begin,
-		                                     f->size });
-	return *id - 1;
-}
-
-/* ---- Lines ---- */
-
-static void put_line(struct naming *n, const struct row_function *row,
-                     int64_t line, int64_t column)
-{
-	struct row_function named = *row;
-
-	if (!vec_reserve(&n->lines, 1, &mem_malloc)) {
-		n->has_no_memory = true;
-		return;
-	}
-	named.name = display_name(n, row->system_name);
-	vec_put(&n->lines,
-	        (struct prof_line){ profile_editor_function(n->editor, &named),
-	                            line, column });
-}
-
-void naming_lines(struct naming *n, const struct object *o, size_t i,
-                  struct set_names *names)
-{
-	const struct symbol *symbol = &o->symbols.found[i];
-	const struct frame_set *s;
-	struct chain chain = object_chain(o, i, &s);
-	bool is_go = s == &o->go;
-	uint32_t first = n->no_inlines && chain.n ? chain.n - 1 : 0;
-
-	n->lines.n = 0;
-	for (uint32_t k = first; k < chain.n; k++) {
-		const struct frame *f = &s->frames.data[chain.first + k];
+	for (size_t i = 0; i < s->names.n && !n->has_no_memory; i++) {
+		struct frame_name *f = &s->names.data[i];
 		struct row_function row = {
-			.filename = set_file(n, s, names, f->file),
+			.name = display_name(n, f->system_name),
+			.system_name = f->system_name,
+			.filename = f->filename,
 			.start_line = s->functions.data[f->function].start_line
 		};
 
-		/* The linker's name is the truth about what is called; for
-		   Go its own table is. */
-		if (k + 1 == chain.n && symbol->name.ptr && !is_go)
-			row.system_name = symbol_name(n, symbol);
-		else
-			row.system_name =
-				set_system_name(n, s, names, f->function);
-		put_line(n, &row, f->line, f->column);
-	}
-	if (chain.n == 0 && symbol->name.ptr) {
-		struct row_function row = {
-			.system_name = symbol_name(n, symbol)
-		};
-
-		put_line(n, &row, 0, 0);
+		f->id = profile_editor_function(n->editor, &row);
 	}
 }
 

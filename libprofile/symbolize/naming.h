@@ -4,7 +4,8 @@
 
 /*
  * Writing answers into a profile: strings are interned and names demangled
- * once each, whoever found them.
+ * once each, whoever found them. Three steps: naming_intern() for all sets of
+ * frames, naming_decode(), then naming_functions() for all sets.
  */
 
 #include "model/editor.h"
@@ -15,32 +16,28 @@ struct naming {
 	struct profile_editor *editor;
 	struct demangler demangler;
 	VEC(uint32_t) display; /* of a system name's id; 0: not yet */
-	VEC(struct prof_line) lines; /* of the last address */
-	struct prof_str last_symbol; /* and the ids it got */
+	VEC(uint32_t) wanted;  /* system names that are to be demangled */
+	/* Ids of the set that is at hand, and 1; 0: not yet. */
+	VEC(uint32_t) system_names, files;
+	struct prof_str last_symbol; /* and the id it got */
 	uint32_t last_system_name;
-	bool no_inlines;
 	bool has_no_memory;
-};
-
-/* The profile ids of the names of one frame_set, filled when first used. */
-struct set_names {
-	VEC(uint32_t) system_names, files; /* id + 1; 0: not yet */
 };
 
 void naming_init(struct naming *n, struct profile_editor *e,
                  enum prof_demangle mode);
 void naming_release(struct naming *n);
 
-/*
- * Sets n->lines to the frames of address i of an object; names belong to the
- * set that answers it. None: lines.n is 0.
- */
-void naming_lines(struct naming *n, const struct object *o, size_t i,
-                  struct set_names *names);
+/* Interns the strings of a settled set. */
+void naming_intern(struct naming *n, struct frame_set *s);
+
+/* Demangles what the sets have, in up to n_workers threads. */
+void naming_decode(struct naming *n, unsigned n_workers);
+
+/* Gives each name of the set its function in the profile. */
+void naming_functions(struct naming *n, struct frame_set *s);
 
 /* Demangles the functions that have no name for people yet, or all. */
 void naming_demangle(struct naming *n, enum prof_symbolize_mode mode);
-
-void set_names_release(struct set_names *s);
 
 #endif

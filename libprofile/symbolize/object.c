@@ -21,19 +21,16 @@ static void add_packed_symbols(struct object *o)
 	elf_close(&elf);
 }
 
-static bool find_symbols(struct object *o)
+static void find_symbols(struct object *o)
 {
 	const struct elf *debug = found_debug(&o->files);
 
-	if (!symbol_search_begin(&o->symbols, o->addresses, o->n))
-		return false;
 	symbols_of_plt(&o->symbols, &o->files.main);
 	o->has_symbols = symbols_of_elf(&o->symbols, &o->files.main) > 0;
 	if (debug != &o->files.main)
 		o->has_symbols |= symbols_of_elf(&o->symbols, debug) > 0;
 	add_packed_symbols(o);
 	symbol_search_settle(&o->symbols);
-	return true;
 }
 
 /* ---- Who answers ---- */
@@ -115,6 +112,54 @@ static bool ask_silent_units(struct object *o, uint32_t *owners)
 	return ok;
 }
 
+/* ---- Settling ---- */
+
+static bool settle_chain(const struct object *o, struct frame_set *s, size_t i,
+                         const struct symbol *symbol)
+{
+	struct chain *c = &s->chains.data[i];
+
+	if (o->no_inlines && c->n > 1)
+		*c = (struct chain){ c->first + c->n - 1, 1 };
+	return frame_set_settle(s, *c, symbol);
+}
+
+/* A frame that has nothing but the symbol of address i. */
+static bool put_bare(struct object *o, size_t i)
+{
+	struct frame_set *s = &o->bare;
+	struct chain chain = { (uint32_t)s->frames.n, 1 };
+
+	if ((s->functions.n == 0 && !frame_set_begin(s)) ||
+	    !vec_reserve(&s->frames, 1, &mem_malloc) ||
+	    !vec_reserve(&s->chains, 1, &mem_malloc))
+		return false;
+	vec_put(&s->frames, (struct frame){ 0, 0, 0, 0 });
+	vec_put(&s->chains, chain);
+	o->answers[i] = (struct object_answer){ OBJECT_SYMBOL_SET,
+		                                (uint32_t)s->chains.n - 1 };
+	return frame_set_settle(s, chain, &o->symbols.found[i]);
+}
+
+enum prof_status object_settle(struct object *o)
+{
+	const struct frame_set *s;
+
+	for (size_t i = 0; o->answers && i < o->n; i++)
+		if (o->symbols.found[i].name.ptr &&
+		    object_chain(o, i, &s).n == 0 && !put_bare(o, i))
+			return PROF_NOMEM;
+	return PROF_OK;
+}
+
+struct frame_set *object_set(struct object *o, size_t i)
+{
+	return i < o->units.n        ? &o->units.data[i].frames
+	       : i == o->units.n     ? &o->go
+	       : i == o->units.n + 1 ? &o->bare
+	                             : NULL;
+}
+
 /* ---- Units ---- */
 
 /* One row of o->units for each unit that owns an address. */
@@ -123,7 +168,8 @@ static bool add_units(struct object *o, const uint32_t *owners,
 {
 	size_t n = o->dwarf.units.n, at = 0;
 
-	if (!vec_reserve(&o->unit_addresses, o->n, &mem_malloc))
+	if (!vec_reserve(&o->unit_addresses, o->n, &mem_malloc) ||
+	    !vec_reserve(&o->unit_indexes, o->n, &mem_malloc))
 		return false;
 	for (size_t i = 0; i < o->n; i++)
 		if (owners[i] != UINT32_MAX)
@@ -133,7 +179,7 @@ static bool add_units(struct object *o, const uint32_t *owners,
 
 		if (numbers[u] == 0)
 			continue;
-		unit.addresses = o->unit_addresses.data + at;
+		unit.first = at;
 		at += numbers[u];
 		numbers[u] = (uint32_t)o->units.n;
 		if (!vec_reserve(&o->units, 1, &mem_malloc))
@@ -156,9 +202,8 @@ static void deal_addresses(struct object *o, const uint32_t *owners,
 		u = &o->units.data[number];
 		o->answers[i] = (struct object_answer){ number,
 			                                (uint32_t)u->n };
-		/* The rooms lie one behind the other in unit_addresses. */
-		o->unit_addresses.data[u->addresses - o->unit_addresses.data +
-		                       (ptrdiff_t)u->n++] = o->addresses[i];
+		o->unit_addresses.data[u->first + u->n] = o->addresses[i];
+		o->unit_indexes.data[u->first + u->n++] = (uint32_t)i;
 	}
 }
 
@@ -208,27 +253,58 @@ static bool plan_go(struct object *o)
 	if (status != PROF_OK)
 		return status != PROF_NOMEM;
 	o->has_go = true;
+	for (size_t i = 0; i < o->n; i++) {
+		if (o->go.chains.data[i].n == 0)
+			continue;
+		o->answers[i] = (struct object_answer){ OBJECT_GO_SET,
+			                                (uint32_t)i };
+		if (!settle_chain(o, &o->go, i, NULL))
+			return false;
+	}
+	return true;
+}
+
+bool object_begin(struct object *o)
+{
+	if (o->n == 0)
+		return true;
+	o->answers = mem_zeroed(&mem_malloc, o->n, sizeof(*o->answers));
+	if (!o->answers || !symbol_search_begin(&o->symbols, o->addresses,
+	                                        o->n))
+		return false;
 	for (size_t i = 0; i < o->n; i++)
-		if (o->go.chains.data[i].n > 0)
-			o->answers[i] = (struct object_answer){
-				OBJECT_GO_SET, (uint32_t)i
-			};
+		o->answers[i].set = OBJECT_NO_SET;
 	return true;
 }
 
 enum prof_status object_plan(struct object *o)
 {
-	o->answers = mem_zeroed(&mem_malloc, o->n, sizeof(*o->answers));
 	if (o->n == 0)
 		return PROF_OK;
-	if (!o->answers || !find_symbols(o))
+	if (!object_begin(o))
 		return PROF_NOMEM;
-	for (size_t i = 0; i < o->n; i++)
-		o->answers[i].set = OBJECT_NO_SET;
+	find_symbols(o);
 	if (!plan_go(o) || open_dwarf(o) != PROF_OK ||
 	    (o->dwarf.units.n && !plan_units(o)))
 		return PROF_NOMEM;
 	return PROF_OK;
+}
+
+static enum prof_status run_unit(struct object *o, struct object_unit *u,
+                                 struct dwarf_worker *w)
+{
+	const uint64_t *addresses = o->unit_addresses.data + u->first;
+	const uint32_t *indexes = o->unit_indexes.data + u->first;
+	enum prof_status status = PROF_NOMEM;
+
+	if (frame_set_begin(&u->frames))
+		status = dwarf_look_up(w, u->unit, u->split.unit, addresses,
+		                       u->n, &u->frames);
+	for (size_t i = 0; status == PROF_OK && i < u->frames.chains.n; i++)
+		if (!settle_chain(o, &u->frames, i,
+		                  &o->symbols.found[indexes[i]]))
+			status = PROF_NOMEM;
+	return status;
 }
 
 void object_run(struct object *o, size_t i, struct dwarf_worker *w)
@@ -238,10 +314,7 @@ void object_run(struct object *o, size_t i, struct dwarf_worker *w)
 	if (dwarf_is_split(u->unit))
 		dwarf_split_open(&u->split, u->unit, &o->package,
 		                 o->files.main_file.path);
-	u->status = PROF_NOMEM;
-	if (frame_set_begin(&u->frames))
-		u->status = dwarf_look_up(w, u->unit, u->split.unit,
-		                          u->addresses, u->n, &u->frames);
+	u->status = run_unit(o, u, w);
 }
 
 struct chain object_chain(const struct object *o, size_t i,
@@ -254,6 +327,8 @@ struct chain object_chain(const struct object *o, size_t i,
 		a = o->answers[i];
 	if (a.set == OBJECT_GO_SET)
 		*set = &o->go;
+	else if (a.set == OBJECT_SYMBOL_SET)
+		*set = &o->bare;
 	else if (a.set != OBJECT_NO_SET)
 		*set = &o->units.data[a.set].frames;
 	if (!*set || a.index >= (*set)->chains.n)
@@ -269,7 +344,9 @@ void object_release(struct object *o)
 	}
 	vec_release(&o->units, &mem_malloc);
 	vec_release(&o->unit_addresses, &mem_malloc);
+	vec_release(&o->unit_indexes, &mem_malloc);
 	frame_set_release(&o->go);
+	frame_set_release(&o->bare);
 	mem_free(&mem_malloc, o->answers, o->n * sizeof(*o->answers));
 	if (o->symbols.found)
 		symbol_search_release(&o->symbols);

@@ -238,7 +238,7 @@ enum prof_status source_plan(struct source *s, struct object *o)
 {
 	if (s->kind != SOURCE_KERNEL && s->kind != SOURCE_JIT)
 		return object_plan(o);
-	if (!symbol_search_begin(&o->symbols, o->addresses, o->n))
+	if (!object_begin(o))
 		return PROF_NOMEM;
 	if (s->kind == SOURCE_JIT) {
 		symbols_of_perf_map(&o->symbols, s->text.data, s->text.n);

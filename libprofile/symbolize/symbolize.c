@@ -8,6 +8,7 @@
 #include <profile/symbolize.h>
 
 #include "base/error.h"
+#include "base/sort.h"
 #include "symbolize/address.h"
 #include "symbolize/naming.h"
 #include "symbolize/source.h"
@@ -43,7 +44,6 @@ struct group {
 	struct object object;
 	size_t first, n;
 	VEC(uint64_t) addresses; /* sorted, each once */
-	struct set_names *names; /* of each unit's set, and last of Go's */
 	enum prof_status status;
 };
 
@@ -108,8 +108,6 @@ static bool assign_group(struct job *j, uint32_t mapping)
 	struct mapping_state *m = &j->mappings[mapping];
 	struct group g = { .status = PROF_OK };
 
-	if (m->group != UINT32_MAX)
-		return true;
 	source_of_mapping(&g.source, j->profile, mapping, &j->sources);
 	for (size_t i = 0; i < j->groups.n; i++)
 		if (source_is_equal(&j->groups.data[i].source, &g.source)) {
@@ -135,7 +133,8 @@ static bool collect_questions(struct job *j)
 
 		if (!is_asked(j, id))
 			continue;
-		if (!assign_group(j, mapping))
+		if (j->mappings[mapping].group == UINT32_MAX &&
+		    !assign_group(j, mapping))
 			return false;
 		j->groups.data[j->mappings[mapping].group].n++;
 		at++;
@@ -179,13 +178,43 @@ static bool find_base(struct job *j, struct group *g, const struct question *q)
 	return m->fits;
 }
 
-static int compare_questions(const void *a, const void *b)
+static void load_questions(const void *ctx, struct sort_item *items, size_t n,
+                           size_t depth)
 {
-	const struct question *x = a, *y = b;
+	const struct question *q = ctx;
 
-	if (x->address != y->address)
-		return x->address < y->address ? -1 : 1;
-	return (x->location > y->location) - (x->location < y->location);
+	for (size_t i = 0; i < n; i++)
+		items[i].key = depth == 0 ? q[items[i].id].address : 0;
+}
+
+/* Sorts the addresses of n questions, each once. */
+static bool sort_addresses(struct job *j, struct group *g,
+                           const struct question *q, size_t n)
+{
+	const struct sort_sequence sequence = { .load = load_questions,
+		                                .ctx = q };
+	struct sort_item *items = mem_zeroed(&mem_malloc, n, sizeof(*items));
+
+	if (!items || !vec_reserve(&g->addresses, n, &mem_malloc)) {
+		mem_free(&mem_malloc, items, n * sizeof(*items));
+		return false;
+	}
+	for (size_t i = 0; i < n; i++)
+		items[i].id = (uint32_t)i;
+	sort_by_sequence(items, n, &sequence);
+	for (size_t i = 0; i < n; i++) {
+		const struct question *asked = &q[items[i].id];
+		size_t last = g->addresses.n;
+
+		if (last == 0 || asked->address != g->addresses.data[last - 1])
+			vec_put(&g->addresses, asked->address);
+		j->answers[asked->location] = (struct answer_place){
+			(uint32_t)(g - j->groups.data),
+			(uint32_t)(g->addresses.n - 1)
+		};
+	}
+	mem_free(&mem_malloc, items, n * sizeof(*items));
+	return true;
 }
 
 /* Turns the questions into sorted addresses of the file. */
@@ -201,17 +230,8 @@ static bool normalize(struct job *j, struct group *g)
 		q[n++].address -= j->mappings[q[i].mapping].base;
 	}
 	g->n = n;
-	qsort(q, n, sizeof(*q), compare_questions);
-	if (!vec_reserve(&g->addresses, n, &mem_malloc))
+	if (n > 0 && !sort_addresses(j, g, q, n))
 		return false;
-	for (size_t i = 0; i < n; i++) {
-		if (i == 0 || q[i].address != q[i - 1].address)
-			vec_put(&g->addresses, q[i].address);
-		j->answers[q[i].location] = (struct answer_place){
-			(uint32_t)(g - j->groups.data),
-			(uint32_t)(g->addresses.n - 1)
-		};
-	}
 	g->object.addresses = g->addresses.data;
 	g->object.n = g->addresses.n;
 	return true;
@@ -228,15 +248,9 @@ static void open_group(void *ctx, unsigned worker, size_t task)
 		g->status = PROF_NOMEM;
 		return;
 	}
-	if (g->source.result != FIND_OK)
-		return;
-	g->status = source_plan(&g->source, &g->object);
-	if (g->status == PROF_OK) {
-		g->names = mem_zeroed(&mem_malloc, g->object.units.n + 1,
-		                      sizeof(*g->names));
-		if (!g->names)
-			g->status = PROF_NOMEM;
-	}
+	g->object.no_inlines = j->options.no_inlines;
+	if (g->source.result == FIND_OK)
+		g->status = source_plan(&g->source, &g->object);
 }
 
 /* ---- Units of files, in parallel ---- */
@@ -287,30 +301,61 @@ static enum prof_status run_units(struct job *j)
 		for (size_t u = 0; u < o->units.n; u++)
 			if (o->units.data[u].status != PROF_OK)
 				return o->units.data[u].status;
+		if (object_settle(&j->groups.data[i].object) != PROF_OK)
+			return PROF_NOMEM;
 	}
 	return PROF_OK;
 }
 
 /* ---- Answers ---- */
 
-/* Sets n->lines for a location; false: nothing new is known of it. */
-static bool answer(struct job *j, struct naming *n, uint32_t location)
+/* Names the frames of all sets; returns how many frames there are. */
+static size_t name_sets(struct job *j, struct naming *n)
+{
+	struct frame_set *s;
+	size_t n_frames = 0;
+
+	for (size_t g = 0; g < j->groups.n; g++) {
+		struct object *o = &j->groups.data[g].object;
+
+		for (size_t i = 0; (s = object_set(o, i)) != NULL; i++) {
+			naming_intern(n, s);
+			n_frames += s->frames.n;
+		}
+	}
+	naming_decode(n, j->n_workers);
+	for (size_t g = 0; g < j->groups.n; g++) {
+		struct object *o = &j->groups.data[g].object;
+
+		for (size_t i = 0; (s = object_set(o, i)) != NULL; i++)
+			naming_functions(n, s);
+	}
+	return n_frames;
+}
+
+/* Writes what was found for a location; false: nothing new is known of it. */
+static bool write_answer(struct job *j, struct profile_editor *e,
+                         uint32_t location)
 {
 	struct answer_place place = j->answers[location];
-	struct group *g;
-	uint32_t set;
+	const struct frame_set *s;
+	struct prof_line *lines;
+	struct chain chain;
 
 	if (place.group == UINT32_MAX)
 		return false;
-	g = &j->groups.data[place.group];
-	if (!g->object.symbols.found)
+	chain = object_chain(&j->groups.data[place.group].object, place.index,
+	                     &s);
+	if (chain.n == 0)
 		return false;
-	set = g->object.answers ? g->object.answers[place.index].set
-	                        : OBJECT_NO_SET;
-	naming_lines(n, &g->object, place.index,
-	             &g->names[set < g->object.units.n ? set
-	                                               : g->object.units.n]);
-	return n->lines.n > 0;
+	lines = profile_editor_add_lines(e, chain.n);
+	for (uint32_t i = 0; lines && i < chain.n; i++) {
+		const struct frame *f = &s->frames.data[chain.first + i];
+
+		lines[i] = (struct prof_line){ s->names.data[f->function].id,
+			                       f->line, f->column };
+	}
+	return true;
 }
 
 static void count(struct job *j, uint32_t location, const struct prof_line *l,
@@ -347,23 +392,21 @@ static void note_flags(struct job *j, uint32_t location,
 	p->mappings.data[mapping].has |= has;
 }
 
-static void write_lines(struct job *j, struct naming *n)
+static void write_lines(struct job *j, struct profile_editor *e)
 {
 	struct prof_profile *p = j->profile;
 	uint32_t n_locations = prof_n_locations(p);
 
 	for (uint32_t id = 1; id <= n_locations; id++) {
 		const struct row_location *l = &p->locations.data[id];
-		const struct prof_line *lines = NULL;
-		size_t n_lines = location_n_lines(l);
+		size_t n = location_n_lines(l);
 
-		if (n_lines)
-			lines = &p->lines.data[location_first_line(l)];
-		if (answer(j, n, id)) {
-			lines = n->lines.data;
-			n_lines = n->lines.n;
-		}
-		profile_editor_lines(n->editor, lines, n_lines);
+		if (!write_answer(j, e, id))
+			profile_editor_lines(
+				e,
+				n ? &p->lines.data[location_first_line(l)]
+				  : NULL,
+				n);
 	}
 }
 
@@ -470,9 +513,12 @@ static enum prof_status write_answers(struct job *j, struct prof_error *err)
 
 	profile_editor_begin(&editor, j->profile);
 	naming_init(&naming, &editor, j->options.demangle);
-	naming.no_inlines = j->options.no_inlines;
-	if (editor.status == PROF_OK)
-		write_lines(j, &naming);
+	if (editor.status == PROF_OK) {
+		profile_editor_reserve_lines(&editor,
+		                             j->profile->lines.n +
+		                                     name_sets(j, &naming));
+		write_lines(j, &editor);
+	}
 	if (naming.has_no_memory) {
 		profile_editor_cancel(&editor);
 		status = error_nomem(err);
@@ -519,11 +565,7 @@ static void release(struct job *j)
 
 	for (size_t i = 0; i < j->groups.n; i++) {
 		struct group *g = &j->groups.data[i];
-		size_t n = g->names ? g->object.units.n + 1 : 0;
 
-		for (size_t k = 0; k < n; k++)
-			set_names_release(&g->names[k]);
-		mem_free(&mem_malloc, g->names, n * sizeof(*g->names));
 		object_release(&g->object);
 		source_release(&g->source);
 		vec_release(&g->addresses, &mem_malloc);

@@ -83,19 +83,33 @@ static void print_report(void *ctx, const struct prof_mapping_report *r)
 	       prof_symbolize_reason_string(r->reason));
 }
 
+/* Reads a line of a hexadecimal number. */
+static bool read_address(uint64_t *address)
+{
+	int c = getchar_unlocked();
+
+	*address = 0;
+	if (c == EOF)
+		return false;
+	for (; c != EOF && c != '\n'; c = getchar_unlocked()) {
+		if (c >= '0' && c <= '9')
+			*address = *address << 4 | (uint64_t)(c - '0');
+		else if (c >= 'a' && c <= 'f')
+			*address = *address << 4 | (uint64_t)(c - 'a' + 10);
+	}
+	return true;
+}
+
 static struct prof_profile *read_addresses(const struct prof_mapping *m)
 {
 	struct prof_builder *b = prof_builder_new(NULL);
 	struct prof_location l = { 0 };
 	struct prof_profile *p;
 	struct prof_error err;
-	char line[64];
 
 	l.mapping = prof_add_mapping(b, m);
-	while (fgets(line, sizeof(line), stdin)) {
-		l.address = strtoull(line, NULL, 16);
+	while (read_address(&l.address))
 		prof_add_location(b, &l);
-	}
 	if (prof_builder_finish(&p, b, &err) != PROF_OK) {
 		fprintf(stderr, "%s\n", err.message);
 		exit(1);
@@ -103,24 +117,49 @@ static struct prof_profile *read_addresses(const struct prof_mapping *m)
 	return p;
 }
 
+static void put_text(const char *text, size_t size)
+{
+	fwrite_unlocked(text, 1, size, stdout);
+}
+
+static void put_number(uint64_t n, unsigned base, char end)
+{
+	char digits[24], *p = digits + sizeof(digits);
+
+	*--p = end;
+	do
+		*--p = "0123456789abcdef"[n % base];
+	while ((n /= base) > 0);
+	put_text(p, (size_t)(digits + sizeof(digits) - p));
+}
+
+static void put_string(struct prof_str s)
+{
+	if (s.len)
+		put_text(s.ptr, s.len);
+	else
+		put_text("??", 2);
+}
+
 static void print_location(const struct prof_profile *p,
                            const struct prof_location *l, bool is_system)
 {
-	printf("0x%llx\n", (unsigned long long)l->address);
+	put_text("0x", 2);
+	put_number(l->address, 16, '\n');
 	for (uint32_t i = 0; i < l->n_lines; i++) {
 		struct prof_function f;
-		struct prof_str name;
 
 		prof_get_function(p, l->lines[i].function, &f);
-		name = is_system ? f.system_name : f.name;
-		printf("%s\n%s:%lld:%lld\n", name.len ? name.ptr : "??",
-		       f.filename.len ? f.filename.ptr : "??",
-		       (long long)l->lines[i].line,
-		       (long long)l->lines[i].column);
+		put_string(is_system ? f.system_name : f.name);
+		put_text("\n", 1);
+		put_string(f.filename);
+		put_text(":", 1);
+		put_number((uint64_t)l->lines[i].line, 10, ':');
+		put_number((uint64_t)l->lines[i].column, 10, '\n');
 	}
 	if (l->n_lines == 0)
-		printf("??\n??:0:0\n");
-	printf("\n");
+		put_text("??\n??:0:0\n", 10);
+	put_text("\n", 1);
 }
 
 int main(int argc, char **argv)
