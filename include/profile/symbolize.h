@@ -65,8 +65,9 @@ struct prof_symbolize_options {
 	enum prof_demangle demangle;
 	bool no_inlines;         /* the outermost frame only */
 	/*
-	 * As Go's builder leaves a profile: no frames of runtime.goexit, and
-	 * of the flags of mappings has_functions alone.
+	 * As Go's builder leaves a profile: names from Go's own table alone,
+	 * the addresses of inlined calls folded into one location, no frames
+	 * of runtime.goexit, and of the flags of mappings has_functions alone.
 	 */
 	bool go_exact;
 	bool debuginfod;         /* ask the servers of DEBUGINFOD_URLS */

@@ -228,52 +228,62 @@ enum prof_status profile_editor_finish(struct profile_editor *e,
 struct restack {
 	struct byte_table table;
 	struct interner interner;
+	size_t (*change)(void *ctx, uint32_t *ids, size_t n);
+	void *ctx;
+	VEC(uint32_t) locations;  /* of the stack at hand */
 	VEC(unsigned char) stack; /* being put together */
 	VEC(uint32_t) ids;        /* the new id of each old stack */
 };
 
-/* Adds a stack without the frames that are dropped. */
+/* Adds a stack as it is changed. */
 static bool restack(struct restack *r, struct prof_str old,
-                    const bool *is_dropped, const struct prof_allocator *a)
+                    const struct prof_allocator *a)
 {
 	const unsigned char *p = (const unsigned char *)old.ptr;
 	const unsigned char *end = p + old.len;
+	unsigned char *to;
 	uint32_t id = 0;
+	size_t n;
 
-	r->stack.n = 0;
-	if (!vec_reserve(&r->stack, old.len, a))
+	r->locations.n = r->stack.n = 0;
+	if (!vec_reserve(&r->stack, old.len, a) ||
+	    !vec_reserve(&r->locations, old.len, a))
 		return false;
 	while (p < end) {
-		const unsigned char *begin = p;
 		uint32_t location;
 
 		p = varint_get_known(p, &location);
-		if (is_dropped[location])
-			continue;
-		memcpy(r->stack.data + r->stack.n, begin, (size_t)(p - begin));
-		r->stack.n += (size_t)(p - begin);
+		vec_put(&r->locations, location);
 	}
-	if (r->stack.n)
+	n = r->change(r->ctx, r->locations.data, r->locations.n);
+	/* A part of the stack: no longer than it was. */
+	to = r->stack.data;
+	for (size_t i = 0; i < n; i++)
+		to = varint_put(to, r->locations.data[i]);
+	r->stack.n = (size_t)(to - r->stack.data);
+	if (n)
 		id = intern_bytes(&r->interner, r->stack.data, r->stack.n, a);
-	if (r->stack.n && !id)
+	if (n && !id)
 		return false;
 	vec_put(&r->ids, id);
 	return true;
 }
 
-enum prof_status profile_drop_frames(struct prof_profile *p,
-                                     const bool *is_dropped,
-                                     struct prof_error *err)
+enum prof_status profile_change_stacks(struct prof_profile *p,
+                                       size_t (*change)(void *ctx,
+                                                        uint32_t *ids,
+                                                        size_t n),
+                                       void *ctx, struct prof_error *err)
 {
 	const struct prof_allocator a = p->allocator;
-	struct restack r = { .ids = { NULL, 0, 0 } };
+	struct restack r = { .change = change, .ctx = ctx };
 	uint32_t n = byte_table_n(&p->stacks);
 	bool ok;
 
 	r.interner = (struct interner){ &r.table, .seed = hash_seed() };
 	ok = byte_table_begin(&r.table, &a) && vec_reserve(&r.ids, n, &a);
 	for (uint32_t i = 0; i < n && ok; i++)
-		ok = restack(&r, byte_table_get(&p->stacks, i), is_dropped, &a);
+		ok = restack(&r, byte_table_get(&p->stacks, i), &a);
 	if (ok) {
 		struct byte_table old = p->stacks;
 
@@ -285,6 +295,7 @@ enum prof_status profile_drop_frames(struct prof_profile *p,
 	}
 	intern_release(&r.interner, &a);
 	byte_table_release(&r.table, &a);
+	vec_release(&r.locations, &a);
 	vec_release(&r.stack, &a);
 	vec_release(&r.ids, &a);
 	return ok ? PROF_OK : error_nomem(err);

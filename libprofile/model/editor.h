@@ -57,11 +57,14 @@ enum prof_status profile_editor_finish(struct profile_editor *e,
 void profile_editor_cancel(struct profile_editor *e);
 
 /*
- * Takes locations out of all stacks: location id goes where is_dropped[id].
- * They stay in their table. PROF_NOMEM, and then all is as it was.
+ * Changes all stacks: change() gets the locations ids[n] of one, leaf first,
+ * and returns how many of them it left. The locations stay in their table.
+ * PROF_NOMEM, and then all is as it was.
  */
-enum prof_status profile_drop_frames(struct prof_profile *p,
-                                     const bool *is_dropped,
-                                     struct prof_error *err);
+enum prof_status profile_change_stacks(struct prof_profile *p,
+                                       size_t (*change)(void *ctx,
+                                                        uint32_t *ids,
+                                                        size_t n),
+                                       void *ctx, struct prof_error *err);
 
 #endif

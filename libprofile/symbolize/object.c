@@ -283,6 +283,8 @@ enum prof_status object_plan(struct object *o)
 		return PROF_OK;
 	if (!object_begin(o))
 		return PROF_NOMEM;
+	if (o->go_only)
+		return plan_go(o) ? PROF_OK : PROF_NOMEM;
 	find_symbols(o);
 	if (!plan_go(o) || open_dwarf(o) != PROF_OK ||
 	    (o->dwarf.units.n && !plan_units(o)))

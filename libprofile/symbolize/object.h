@@ -34,7 +34,7 @@ struct object {
 	struct found_files files;     /* set by the caller */
 	const uint64_t *addresses;    /* sorted, each once; set by the caller */
 	size_t n;
-	bool no_inlines;              /* set by the caller */
+	bool no_inlines, go_only;     /* set by the caller */
 
 	struct symbol_search symbols; /* found[n] */
 	struct span packed_symbols;  /* .gnu_debugdata, unpacked */

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/sort.h"
 #include "symbolize/address.h"
+#include "symbolize/go_exact.h"
 #include "symbolize/naming.h"
 #include "symbolize/source.h"
 #include "symbolize/work.h"
@@ -249,6 +250,7 @@ static void open_group(void *ctx, unsigned worker, size_t task)
 		return;
 	}
 	g->object.no_inlines = j->options.no_inlines;
+	g->object.go_only = j->options.go_exact;
 	if (g->source.result == FIND_OK)
 		g->status = source_plan(&g->source, &g->object);
 }
@@ -474,37 +476,6 @@ static void report(struct job *j)
 	}
 }
 
-/* See .go_exact. Source: Go runtime/pprof, profileBuilder. */
-static enum prof_status leave_as_go_does(struct prof_profile *p,
-                                         struct prof_error *err)
-{
-	static const char goexit[] = "runtime.goexit";
-	bool *is_goexit = mem_zeroed(&mem_malloc, p->locations.n, 1);
-	uint32_t n = prof_n_locations(p);
-	enum prof_status status;
-
-	if (!is_goexit)
-		return error_nomem(err);
-	for (uint32_t id = 1; id <= n; id++) {
-		const struct row_location *l = &p->locations.data[id];
-		const struct prof_line *line =
-			&p->lines.data[location_first_line(l)];
-		struct prof_str name;
-
-		if (location_n_lines(l) != 1)
-			continue;
-		name = profile_string(p, p->functions.data[line->function]
-		                                 .name);
-		is_goexit[id] = name.len == sizeof(goexit) - 1 &&
-		                memcmp(name.ptr, goexit, name.len) == 0;
-	}
-	for (size_t id = 1; id < p->mappings.n; id++)
-		p->mappings.data[id].has &= MAPPING_HAS_FUNCTIONS;
-	status = profile_drop_frames(p, is_goexit, err);
-	mem_free(&mem_malloc, is_goexit, p->locations.n);
-	return status;
-}
-
 static enum prof_status write_answers(struct job *j, struct prof_error *err)
 {
 	struct profile_editor editor;
@@ -616,7 +587,7 @@ enum prof_status prof_symbolize(struct prof_profile *p,
 	if (status == PROF_OK)
 		report(j);
 	if (status == PROF_OK && j->options.go_exact)
-		status = leave_as_go_does(p, err);
+		status = go_exact_apply(p, err);
 	release(j);
 	return status;
 }

@@ -3,7 +3,7 @@
 
 Programs are built here, by each compiler that is installed and with the flags
 that change what the debugging information looks like; every address of .text
-is asked. Usage: oracle_test.py ADDRESSES TESTDATA
+is asked. Usage: oracle_test.py ADDRESSES TESTDATA PROFCONV PROFMERGE
 """
 import os
 import re
@@ -13,7 +13,7 @@ import sys
 import tempfile
 import unittest
 
-ADDRESSES, TESTDATA = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
+ADDRESSES, TESTDATA, PROFCONV, PROFMERGE = map(os.path.abspath, sys.argv[1:5])
 
 # Name, compiler, flags. {dir} is the folder of the case.
 CASES = [
@@ -316,6 +316,39 @@ class GoOracle(unittest.TestCase):
                   parse(ours(path, addresses_of(path))).values()}
         self.assertIn(("main.add", "main.twice", "main.work"), chains)
 
+    def as_text(self, *profile):
+        """A profile as text, without what nothing refers to."""
+        merged = os.path.join(self.dir, "merged.yaml")
+        got = run(PROFMERGE, "-o", merged, *profile)
+        self.assertEqual(got.returncode, 0, got.stderr)
+        with open(merged, encoding="utf-8") as f:
+            return [line for line in f if "_nanos:" not in line]
+
+    def test_capture(self):
+        """A program that records itself: its recording becomes, with names
+        and folded inlined calls, what Go's builder makes of it."""
+        source = os.path.join(self.dir, "capture")
+        shutil.copytree(os.path.join(TESTDATA, "symbolize/capture"), source)
+        # Functions without a body are allowed beside assembly.
+        with open(os.path.join(source, "stub.s"), "w", encoding="ascii"):
+            pass
+        got = run("go", "build", "-o", "capture", ".", cwd=source,
+                  env=self.environment)
+        if got.returncode:
+            self.skipTest(got.stderr) # a Go that forbids to link to this
+        got = run("./capture", "words", "maps", "go.pb.gz", cwd=source)
+        self.assertEqual(got.returncode, 0, got.stderr)
+        got = run(PROFCONV, "raw-to-pprof", "--go-exact", "--maps=maps",
+                  "words", "ours.pb.gz", cwd=source)
+        self.assertEqual((got.returncode, got.stderr), (0, ""))
+        named, go = (self.as_text(os.path.join(source, name))
+                     for name in ("ours.pb.gz", "go.pb.gz"))
+        self.assertEqual([line for line in named if line not in go], [])
+        self.assertTrue(named == go)
+        for name in ("main.mix", "main.step"): # inlined, and cut off
+            self.assertTrue(any(f"lines: [{{fn: {name}, " in line and
+                                line.count("fn:") > 1 for line in go), name)
+
     def test_stripped(self):
         """-s -w leaves neither symbols nor DWARF: nothing is lost but the
         names of what is not Go's."""
@@ -334,4 +367,4 @@ class GoOracle(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=sys.argv[:1] + sys.argv[3:], verbosity=2)
+    unittest.main(argv=sys.argv[:1] + sys.argv[5:], verbosity=2)
