@@ -2,6 +2,7 @@
 #include "symbolize/elf.h"
 
 #include "base/error.h"
+#include "symbolize/relocate.h"
 #include "symbolize/unpack.h"
 
 /*
@@ -68,7 +69,7 @@ static struct elf_section read_section(const struct elf *elf, struct cursor *c,
 	s.size = elf_read_word(elf, c);
 	s.link = cursor_u32(c);
 	s.info = cursor_u32(c);
-	(void)elf_read_word(elf, c); /* alignment */
+	s.align = elf_read_word(elf, c);
 	s.entry_size = elf_read_word(elf, c);
 	return s;
 }
@@ -216,6 +217,8 @@ enum prof_status elf_open(struct elf *elf, struct span image,
 		elf_close(elf);
 		return error_nomem(err);
 	}
+	if (elf->type == ELF_ET_REL)
+		elf_lay_out(elf);
 	find_code(elf);
 	return PROF_OK;
 }
@@ -292,6 +295,9 @@ struct span elf_content(const struct elf *elf, struct elf_section *s)
 		unpack_zdebug(s, raw);
 	else
 		s->content = raw;
+	if (elf->type == ELF_ET_REL && s->content.data &&
+	    strncmp(s->name, ".debug", 6) == 0)
+		elf_relocate(elf, s);
 	return s->content;
 }
 

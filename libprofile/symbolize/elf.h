@@ -45,9 +45,9 @@ struct elf_segment {
 struct elf_section {
 	const char *name; /* ends with '\0'; "" where it has none */
 	uint32_t type, link, info;
-	uint64_t flags, address, offset, size, entry_size;
+	uint64_t flags, address, offset, size, align, entry_size;
 	struct span content; /* plain; set by elf_content() */
-	bool is_owned;        /* the content was decompressed into memory */
+	bool is_owned;        /* the content is memory of its own */
 };
 
 struct elf {
@@ -74,7 +74,7 @@ struct elf_section *elf_find(const struct elf *elf, const char *name);
 
 /*
  * The bytes of a section, decompressed (zlib, zstd and the older .zdebug)
- * on the first call, which may not happen in two threads at once. Absent
+ * and, of debugging information in an object file, relocated on the first call, which may not happen in two threads at once. Absent
  * where there are none or they are damaged.
  */
 struct span elf_content(const struct elf *elf, struct elf_section *section);

@@ -71,10 +71,15 @@ static bool open_table(struct raw_table *t, const struct elf *elf,
 
 static struct raw_symbol table_row(const struct raw_table *t, size_t i)
 {
+	const struct elf *elf = t->elf;
 	struct cursor c = cursor_at(t->content.data, t->content.size,
-	                            (uint64_t)i * t->row_size, t->elf->is_big);
+	                            (uint64_t)i * t->row_size, elf->is_big);
+	struct raw_symbol s = read_symbol(elf, &c);
 
-	return read_symbol(t->elf, &c);
+	/* In object files they are counted from their section. */
+	if (elf->type == ELF_ET_REL && s.section < elf->sections.n)
+		s.value += elf->sections.data[s.section].address;
+	return s;
 }
 
 static struct prof_str table_string(const struct raw_table *t, uint32_t at)

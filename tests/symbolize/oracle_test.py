@@ -209,6 +209,88 @@ class Oracle(unittest.TestCase):
         self.assertEqual([got[f"{a + shift:#x}"] for a in addresses],
                          [expected[f"{a:#x}"] for a in addresses])
 
+    def sections_of_code(self, path):
+        """{number: address} of an object file's code, laid out as a module."""
+        at, placed = 0, {}
+        for line in run("readelf", "-SW", path).stdout.splitlines():
+            m = re.match(r"\s*\[\s*(\d+)\] (\S+) .* ([0-9a-f]{6,})"
+                         r" [0-9a-f]+ +AXG? +\d+ +\d+ +(\d+)$", line)
+            if m:
+                align = max(1, int(m.group(4)))
+                at = (at + align - 1) // align * align
+                placed[int(m.group(1))] = at
+                at += int(m.group(3), 16)
+        return placed
+
+    def functions_of(self, path):
+        """{name: (value, size, section)}"""
+        found = {}
+        for line in run("readelf", "-sW", path).stdout.splitlines():
+            f = line.split()
+            if len(f) > 7 and f[3] == "FUNC" and f[6].isdigit():
+                found[f[7]] = (int(f[1], 16), int(f[2], 0), int(f[6]))
+        return found
+
+    def test_object_file(self):
+        """Each byte of each function says in the object file, and in a
+        module loaded somewhere, what it says once it is linked."""
+        start = 0x7f0000000000
+        for compiler, flags in (
+                ("g++", "-O2 -gdwarf-5"), ("g++", "-O2 -gdwarf-4 -gz"),
+                ("g++", "-O2 -g -ffunction-sections"),
+                ("clang++", "-O2 -gdwarf-5"), ("clang++", "-O0 -gdwarf-4")):
+            with self.subTest(compiler=compiler, flags=flags):
+                part = self.build(compiler, flags + " -c", "part.o")
+                linked = os.path.join(self.dir, "linked")
+                run(compiler, "-o", linked, part)
+                code = self.sections_of_code(part)
+                places = self.functions_of(linked)
+                pairs = [(code[section] + value + i, places[name][0] + i)
+                         for name, (value, size, section)
+                         in self.functions_of(part).items()
+                         if section in code and name in places and
+                         places[name][1] == size
+                         for i in range(1, size, 3)] # 0 is no address
+                self.assertGreater(len(pairs), 1000)
+                self.assertGreater(max(code.values()), 0)
+                expected = parse(ours(linked, [b for _, b in pairs]))
+                expected = [expected[f"{b:#x}"] for _, b in pairs]
+                self.assertTrue(any(len(frames) > 1 for frames in expected)
+                                or "-O0" in flags)
+                got = parse(ours(part, [a for a, _ in pairs]))
+                self.assertEqual([got[f"{a:#x}"] for a, _ in pairs], expected)
+                got = parse(ours(part, [a + start for a, _ in pairs],
+                                 f"start={start:x}",
+                                 f"limit={start + 0x100000:x}"))
+                self.assertEqual([got[f"{a + start:#x}"] for a, _ in pairs],
+                                 expected)
+
+    def test_foreign_object(self):
+        """Relocations of other processors, and of the other byte order."""
+        if not has("llvm-symbolizer"):
+            self.skipTest("no llvm-symbolizer")
+        source = os.path.join(self.dir, "f.c")
+        with open(source, "w", encoding="ascii") as f:
+            f.write("volatile int v;\n")
+            for i in range(40):
+                f.write(f"static inline int in{i}(int x) {{\n"
+                        "\tfor (int i = 0; i < x; i++)\n\t\tv += i * v;\n"
+                        f"\treturn x * {i} + v;\n}}\n"
+                        f"int out{i}(int x) {{\n\tv = x;\n"
+                        f"\treturn in{i}(x) + in{i}(v);\n}}\n")
+        for target in ("x86_64", "i386", "aarch64", "aarch64_be"):
+            for version in (4, 5):
+                with self.subTest(target=target, version=version):
+                    path = os.path.join(self.dir, f"{target}.o")
+                    got = run("clang", f"--target={target}-linux-gnu", "-O2",
+                              f"-gdwarf-{version}", "-c", "-o", path, source)
+                    if not has("clang") or got.returncode:
+                        self.skipTest("no clang for it")
+                    addresses = range(4, section(path)[2], 2)
+                    self.assert_agrees(
+                        parse(ours(path, addresses, "names=system")),
+                        parse(llvm(path, addresses)))
+
     def test_threads(self):
         """The same bytes for any number of threads."""
         path = self.build("clang++", "-O2 -g")
