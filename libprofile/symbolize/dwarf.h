@@ -44,6 +44,7 @@ enum dwarf_section {
 #define DWARF_NONE UINT64_MAX
 
 struct dwarf_file {
+	/* Those of strings end with '\0'. */
 	struct span sections[DWARF_N_SECTIONS];
 	bool is_big;
 	uint64_t code_begin; /* ranges below are code that was dropped */
@@ -66,7 +67,8 @@ struct dwarf_unit {
 	/* Where .debug_addr is, and .debug_ranges of DWARF 4: for the units
 	   of a .dwo the file of the skeleton. */
 	const struct dwarf_file *skeleton_file;
-	uint64_t offset, end, first_entry, abbrevs_at;
+	uint64_t offset, end, first_entry;
+	uint64_t abbrevs_at, abbrevs_end; /* where the next table begins */
 	uint16_t version;
 	uint8_t type, address_size, offset_size;
 
@@ -382,6 +384,19 @@ const struct dwarf_unit *dwarf_unit_at(const struct dwarf_file *d,
 void dwarf_claim(const struct dwarf_file *d, const uint64_t *addresses,
                  size_t n, uint32_t *owners);
 
+/*
+ * Units that share long tables cost more than there are bytes. With the units
+ * that are to be looked up, in their order: those that would be too much are
+ * left without lines, or without anything.
+ */
+struct dwarf_budget {
+	uint64_t lines, abbrevs; /* bytes that may still be read */
+	uint64_t last_abbrevs;   /* the table that is at hand */
+};
+
+struct dwarf_budget dwarf_budget_of(const struct dwarf_file *d);
+void dwarf_budget_take(struct dwarf_budget *b, struct dwarf_unit *u);
+
 /* ---- Lines (dwarf_line.c) ---- */
 
 struct dwarf_row {
@@ -406,6 +421,9 @@ struct dwarf_line_file {
 	uint64_t directory;
 	uint32_t id; /* in the frame_set; 0: not there yet */
 };
+
+/* The bytes of a unit's line table; 0: none. */
+uint64_t dwarf_line_size(const struct dwarf_unit *u);
 
 /* Reads the header of a unit's line program. False: none, or damaged. */
 bool dwarf_line_open(struct dwarf_line_table *t, const struct dwarf_unit *u);
@@ -432,11 +450,12 @@ struct dwarf_known {
 /* Zeroed: empty. */
 struct dwarf_names {
 	VEC(struct dwarf_known) known; /* capacity is a power of two */
+	uint64_t fuel; /* bytes and attributes that may still be read */
 	uint32_t turn; /* number of the unit: empties it at no cost */
 };
 
 /* Forgets the functions of the unit before. */
-void dwarf_names_begin(struct dwarf_names *names);
+void dwarf_names_begin(struct dwarf_names *names, const struct dwarf_unit *u);
 void dwarf_names_release(struct dwarf_names *names);
 
 /*

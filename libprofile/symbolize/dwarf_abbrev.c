@@ -67,10 +67,15 @@ static enum dwarf_slot slot_of(uint16_t name)
 	}
 }
 
-/* Runs of fixed size that nobody wants become part of what follows them. */
+/*
+ * Runs of fixed size that nobody wants become part of what follows them; as
+ * does what takes no bytes and was there before, so that an entry costs no
+ * more than its bytes.
+ */
 static bool add_places(struct dwarf_abbrevs *t, struct dwarf_abbrev *row)
 {
 	struct dwarf_place next = { .slot = DWARF_N_SLOTS };
+	unsigned had = 0;
 
 	row->first_place = (uint32_t)t->places.n;
 	for (uint32_t i = 0; i <= row->n_attributes; i++) {
@@ -80,6 +85,10 @@ static bool add_places(struct dwarf_abbrevs *t, struct dwarf_abbrev *row)
 			next.attribute = t->attributes.data[
 				row->first_attribute + i];
 			next.slot = (uint8_t)slot_of(next.attribute.name);
+			if (next.attribute.shape == DWARF_FIXED &&
+			    next.attribute.size == 0 && had >> next.slot & 1)
+				next.slot = DWARF_N_SLOTS;
+			had |= 1u << next.slot;
 		}
 		if (!is_end && next.slot == DWARF_N_SLOTS &&
 		    next.attribute.shape == DWARF_FIXED) {
@@ -219,8 +228,10 @@ static void clear(struct dwarf_abbrevs *t)
 static bool compile(struct dwarf_abbrevs *t, const struct dwarf_unit *u)
 {
 	struct span s = u->file->sections[DWARF_ABBREV];
-	struct cursor c = cursor_at(s.data, s.size, u->abbrevs_at,
-	                            u->file->is_big);
+	struct cursor c = cursor_at(
+		s.data, u->abbrevs_end < s.size ? (size_t)u->abbrevs_end
+		                                : s.size,
+		u->abbrevs_at, u->file->is_big);
 	uint64_t code;
 
 	clear(t);

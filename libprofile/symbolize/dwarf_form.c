@@ -6,9 +6,6 @@
  * switches over the forms, the only ones.
  */
 
-/* A name longer than this is damage, not a name. */
-#define TEXT_MAX ((size_t)1 << 18)
-
 static enum dwarf_shape fixed(unsigned *size, unsigned n)
 {
 	*size = n;
@@ -196,14 +193,8 @@ void dwarf_skip_value(struct cursor *c, const struct dwarf_unit *u,
 
 static const char *text_at(struct span section, uint64_t offset)
 {
-	size_t left;
-
-	if (!section.data || offset >= section.size)
-		return NULL;
-	left = section.size - (size_t)offset;
-	if (!memchr(section.data + offset, 0, left < TEXT_MAX ? left : TEXT_MAX))
-		return NULL;
-	return (const char *)section.data + offset;
+	return offset < section.size ? (const char *)section.data + offset
+	                             : NULL;
 }
 
 /* Entry i of a table of numbers that begins at base. */

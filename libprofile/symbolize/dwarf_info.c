@@ -418,11 +418,12 @@ static bool put_chain(struct chains *ch, size_t address)
 
 /* ---- The whole ---- */
 
-static bool begin_unit(struct dwarf_worker *w, const uint64_t *addresses,
-                       size_t n, struct frame_set *out)
+static bool begin_unit(struct dwarf_worker *w, const struct dwarf_unit *entries,
+                       const uint64_t *addresses, size_t n,
+                       struct frame_set *out)
 {
 	w->places.n = w->hits.n = w->innermost.n = w->rows.n = 0;
-	dwarf_names_begin(&w->names);
+	dwarf_names_begin(&w->names, entries);
 	if (!index_addresses(&w->index, addresses, n) ||
 	    !vec_reserve(&w->innermost, n, &mem_malloc) ||
 	    !vec_reserve(&w->rows, n, &mem_malloc) ||
@@ -452,7 +453,7 @@ enum prof_status dwarf_look_up(struct dwarf_worker *w,
 
 	if (n == 0)
 		return PROF_OK;
-	if (!begin_unit(w, addresses, n, out))
+	if (!begin_unit(w, entries, addresses, n, out))
 		return PROF_NOMEM;
 	if (s.max_hits > NO_HIT)
 		s.max_hits = NO_HIT;

@@ -179,6 +179,18 @@ static bool read_line_header(struct dwarf_line_table *t, struct cursor *c)
 	return !c->has_failed && t->line_range > 0;
 }
 
+uint64_t dwarf_line_size(const struct dwarf_unit *u)
+{
+	struct span s = u->file->sections[DWARF_LINE];
+	struct cursor c = cursor_at(s.data, s.size, u->lines_at,
+	                            u->file->is_big);
+	uint64_t size = cursor_u32(&c);
+
+	if (size == 0xffffffff)
+		size = cursor_u64(&c);
+	return size < cursor_left(&c) ? size : cursor_left(&c);
+}
+
 bool dwarf_line_open(struct dwarf_line_table *t, const struct dwarf_unit *u)
 {
 	struct span s = u->file->sections[DWARF_LINE];

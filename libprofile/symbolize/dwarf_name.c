@@ -10,9 +10,17 @@
 /* Chains of abstract origins and specifications are two or three long. */
 #define MAX_HOPS 16
 
+/*
+ * What may be read for the names of a unit: most of its entries are read once
+ * or not at all, but a crafted file can refer to a long one again and again.
+ */
+#define FUEL_BASE 65536
+#define FUEL_FACTOR 16
+
 /* An entry somewhere, and what it needs to be read. */
 struct name_search {
 	struct dwarf_abbrev_cache *abbrevs;
+	uint64_t *fuel;
 	const struct dwarf_unit *unit;
 	uint64_t entry;
 	struct frame_function found;
@@ -54,6 +62,15 @@ static bool follow(struct name_search *n, const struct dwarf_value *to)
 	return n->unit && n->entry >= n->unit->first_entry;
 }
 
+/* Pays for n things that were read; false: too much was. */
+static bool burn(struct name_search *n, uint64_t cost)
+{
+	bool ok = *n->fuel >= cost;
+
+	*n->fuel -= ok ? cost : *n->fuel;
+	return ok;
+}
+
 /* Reads the names of an entry; false: there is no further one to look at. */
 static bool read_names(struct name_search *n)
 {
@@ -66,7 +83,9 @@ static bool read_names(struct name_search *n)
 		t ? dwarf_find_abbrev(t, cursor_uleb(&c)) : NULL;
 	struct dwarf_value next = { 0, 0, NULL };
 
-	for (uint32_t i = 0; a && i < a->n_attributes; i++) {
+	if (!a || !burn(n, a->n_attributes))
+		return false;
+	for (uint32_t i = 0; i < a->n_attributes; i++) {
 		const struct dwarf_attribute *at =
 			&t->attributes.data[a->first_attribute + i];
 		struct dwarf_value v;
@@ -82,7 +101,8 @@ static bool read_names(struct name_search *n)
 		else
 			take_name(n, at, &v);
 	}
-	return a && !c.has_failed && next.form && follow(n, &next);
+	return burn(n, (uint64_t)(c.p - info.data) - n->entry) &&
+	       !c.has_failed && next.form && follow(n, &next);
 }
 
 /* ---- What is known already ---- */
@@ -126,8 +146,9 @@ static bool grow_known(struct dwarf_names *names)
 	return true;
 }
 
-void dwarf_names_begin(struct dwarf_names *names)
+void dwarf_names_begin(struct dwarf_names *names, const struct dwarf_unit *u)
 {
+	names->fuel = FUEL_BASE + FUEL_FACTOR * (u->end - u->offset);
 	names->known.n = 0;
 	names->turn++;
 }
@@ -142,8 +163,8 @@ uint32_t dwarf_function(struct dwarf_names *names,
                         const struct dwarf_unit *u, uint64_t entry,
                         bool is_origin, struct frame_set *out)
 {
-	struct name_search n = { .abbrevs = abbrevs, .unit = u,
-		                 .entry = entry };
+	struct name_search n = { .abbrevs = abbrevs, .fuel = &names->fuel,
+		                 .unit = u, .entry = entry };
 	bool more = is_origin || read_names(&n);
 	struct dwarf_known *k = NULL;
 	uint32_t id;

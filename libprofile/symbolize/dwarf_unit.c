@@ -4,6 +4,7 @@
 #include "base/error.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 /*
  * The list of units, and which of them answers for which address: that is
@@ -196,6 +197,43 @@ static void read_first_entry(struct dwarf_unit *u, struct cursor *c,
 
 /* ---- The list ---- */
 
+static int compare_offsets(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/*
+ * A table of abbreviations ends where the next one begins, at the latest:
+ * so units cannot each have the same bytes read as another table.
+ */
+static bool end_tables(struct dwarf_file *d)
+{
+	size_t n = d->units.n;
+	uint64_t *begins = mem_zeroed(&mem_malloc, n, sizeof(*begins));
+	bool is_sorted = true;
+
+	if (!begins)
+		return n == 0;
+	for (size_t i = 0; i < n; i++) {
+		begins[i] = d->units.data[i].abbrevs_at;
+		is_sorted &= i == 0 || begins[i] >= begins[i - 1];
+	}
+	if (!is_sorted)
+		qsort(begins, n, sizeof(*begins), compare_offsets);
+	for (size_t i = 0; i < n; i++) {
+		struct dwarf_unit *u = &d->units.data[i];
+		size_t next = u->abbrevs_at == UINT64_MAX
+		                      ? n
+		                      : first_at(begins, n, u->abbrevs_at + 1);
+
+		u->abbrevs_end = next < n ? begins[next] : UINT64_MAX;
+	}
+	mem_free(&mem_malloc, begins, n * sizeof(*begins));
+	return true;
+}
+
 enum prof_status dwarf_list_units(struct dwarf_file *d, struct prof_error *err)
 {
 	struct span info = d->sections[DWARF_INFO];
@@ -217,7 +255,7 @@ enum prof_status dwarf_list_units(struct dwarf_file *d, struct prof_error *err)
 			return error_nomem(err);
 		vec_put(&d->units, u);
 	}
-	return PROF_OK;
+	return end_tables(d) ? PROF_OK : error_nomem(err);
 }
 
 static const char *const section_names[DWARF_N_SECTIONS] = {
@@ -254,6 +292,9 @@ bool dwarf_open_sections(struct dwarf_file *d, const struct elf *elf,
 		                  .code_begin = elf->code_begin };
 	for (int i = 0; i < DWARF_N_SECTIONS; i++)
 		d->sections[i] = debug_section(elf, section_names[i], suffix);
+	d->sections[DWARF_STR] = span_of_strings(d->sections[DWARF_STR]);
+	d->sections[DWARF_LINE_STR] =
+		span_of_strings(d->sections[DWARF_LINE_STR]);
 	return d->sections[DWARF_INFO].data != NULL;
 }
 
@@ -341,4 +382,38 @@ void dwarf_claim(const struct dwarf_file *d, const uint64_t *addresses,
 		owners[i] = UINT32_MAX;
 	for (size_t i = 0; i < d->units.n && i < UINT32_MAX; i++)
 		claim_unit(&c, &d->units.data[i], (uint32_t)i);
+}
+
+/* ---- What they may cost ---- */
+
+#define BUDGET_BASE ((uint64_t)32 << 20)
+#define BUDGET_FACTOR 8
+
+struct dwarf_budget dwarf_budget_of(const struct dwarf_file *d)
+{
+	return (struct dwarf_budget){
+		BUDGET_BASE + BUDGET_FACTOR * d->sections[DWARF_LINE].size,
+		BUDGET_BASE + BUDGET_FACTOR * d->sections[DWARF_ABBREV].size,
+		DWARF_NONE
+	};
+}
+
+void dwarf_budget_take(struct dwarf_budget *b, struct dwarf_unit *u)
+{
+	uint64_t lines = dwarf_line_size(u), abbrevs = 0;
+	uint64_t end = u->file->sections[DWARF_ABBREV].size;
+
+	if (u->abbrevs_end < end)
+		end = u->abbrevs_end;
+	if (u->abbrevs_at != b->last_abbrevs && u->abbrevs_at < end)
+		abbrevs = end - u->abbrevs_at;
+	b->last_abbrevs = u->abbrevs_at;
+	if (lines > b->lines)
+		u->lines_at = DWARF_NONE;
+	else
+		b->lines -= lines;
+	if (abbrevs > b->abbrevs)
+		u->abbrevs_at = DWARF_NONE;
+	else
+		b->abbrevs -= abbrevs;
 }

@@ -124,11 +124,8 @@ static void read_extended_counts(const struct elf *elf, struct elf_header *h)
 static void name_section(struct elf *elf, size_t i, uint32_t name,
                          struct span names)
 {
-	struct cursor c = cursor_at(names.data, names.size, name, false);
-	const char *text = names.data ? cursor_string(&c) : NULL;
-
-	if (text)
-		elf->sections.data[i].name = text;
+	if (name < names.size)
+		elf->sections.data[i].name = (const char *)names.data + name;
 }
 
 static bool read_sections(struct elf *elf, struct elf_header *h)
@@ -151,7 +148,8 @@ static bool read_sections(struct elf *elf, struct elf_header *h)
 		vec_put(&elf->sections, s);
 	}
 	if (h->names < elf->sections.n)
-		names = elf_content(elf, &elf->sections.data[h->names]);
+		names = span_of_strings(elf_content(
+			elf, &elf->sections.data[h->names]));
 	for (size_t i = 0; i < elf->sections.n; i++) {
 		struct cursor c = table_cursor(elf, h->sections_at, i,
 		                               h->section_size);

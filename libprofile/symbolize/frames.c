@@ -3,6 +3,7 @@
 
 #include "symbolize/symbol.h"
 
+#include <limits.h>
 #include <string.h>
 
 bool frame_set_begin(struct frame_set *s)
@@ -54,10 +55,10 @@ uint32_t frame_set_add_file(struct frame_set *s, const char *const parts[3])
 		if (parts[i] && parts[i][0] == '/')
 			first = i;
 	for (int i = first; i < 3; i++) {
-		size_t size = parts[i] ? strlen(parts[i]) : 0;
+		size_t size = parts[i] ? strnlen(parts[i], PATH_MAX) : 0;
 
-		if (size == 0)
-			continue;
+		if (size == 0 || size == PATH_MAX)
+			continue; /* there is no such path */
 		if (!vec_reserve(&s->text, size + 1, &mem_malloc))
 			return 0;
 		if (s->text.n > file.begin &&

@@ -29,7 +29,8 @@ void naming_release(struct naming *n)
 
 static struct prof_str text_str(const char *text)
 {
-	return (struct prof_str){ text, text ? strlen(text) : 0 };
+	return (struct prof_str){ text,
+		                  text ? strnlen(text, SPAN_TEXT_MAX) : 0 };
 }
 
 /* Zeroed elements up to `size`. */

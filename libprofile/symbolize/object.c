@@ -97,7 +97,8 @@ static bool ask_silent_units(struct object *o, uint32_t *owners)
 
 	for (size_t i = 0; ok && i < o->dwarf.units.n; i++) {
 		const struct dwarf_unit *u = &o->dwarf.units.data[i];
-		uint64_t cost = u->end - u->offset + 16 * l.addresses.n;
+		uint64_t cost = u->end - u->offset + 16 * l.addresses.n +
+		                dwarf_line_size(u);
 
 		if (l.addresses.n == 0 || cost > fuel)
 			break;
@@ -166,6 +167,7 @@ struct frame_set *object_set(struct object *o, size_t i)
 static bool add_units(struct object *o, const uint32_t *owners,
                       uint32_t *numbers)
 {
+	struct dwarf_budget budget = dwarf_budget_of(&o->dwarf);
 	size_t n = o->dwarf.units.n, at = 0;
 
 	if (!vec_reserve(&o->unit_addresses, o->n, &mem_malloc) ||
@@ -179,6 +181,7 @@ static bool add_units(struct object *o, const uint32_t *owners,
 
 		if (numbers[u] == 0)
 			continue;
+		dwarf_budget_take(&budget, &o->dwarf.units.data[u]);
 		unit.first = at;
 		at += numbers[u];
 		numbers[u] = (uint32_t)o->units.n;

@@ -72,13 +72,29 @@ static int compare_addresses(const void *a, const void *b)
 	return (x->name.ptr > y->name.ptr) - (x->name.ptr < y->name.ptr);
 }
 
-void symbol_search_settle(struct symbol_search *s)
+/* Measures the names of those that were found. */
+static void close_names(struct symbol_search *s)
+{
+	struct prof_str last = { NULL, 0 };
+
+	for (size_t i = 0; i < s->n; i++) {
+		struct prof_str *name = &s->found[i].name;
+
+		if (!name->ptr || name->len != SYMBOL_NAME_OPEN)
+			continue;
+		if (name->ptr != last.ptr)
+			last = (struct prof_str){
+				name->ptr, strnlen(name->ptr, SPAN_TEXT_MAX)
+			};
+		name->len = last.len;
+	}
+}
+
+static void add_unsized(struct symbol_search *s)
 {
 	size_t next = 0;
 	uint64_t ended = 0;
 
-	if (s->unsized.n == 0)
-		return;
 	qsort(s->unsized.data, s->unsized.n, sizeof(*s->unsized.data),
 	      compare_addresses);
 	for (size_t i = 0; i < s->n; i++) {
@@ -96,4 +112,11 @@ void symbol_search_settle(struct symbol_search *s)
 			s->found[i] = *u;
 	}
 	s->unsized.n = 0;
+}
+
+void symbol_search_settle(struct symbol_search *s)
+{
+	if (s->unsized.n > 0)
+		add_unsized(s);
+	close_names(s);
 }

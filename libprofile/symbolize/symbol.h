@@ -15,9 +15,14 @@
 
 #include "symbolize/elf.h"
 
+/* Until it is settled: there is a '\0' somewhere. A name that nobody asks for
+   is not measured, and one that is no longer than SPAN_TEXT_MAX. */
+#define SYMBOL_NAME_OPEN SIZE_MAX
+
 struct symbol {
 	uint64_t address, size;
-	struct prof_str name; /* borrowed; need not end with '\0' */
+	/* Borrowed; need not end with '\0', unless len is SYMBOL_NAME_OPEN. */
+	struct prof_str name;
 	bool is_plt;          /* shown as NAME@plt */
 };
 

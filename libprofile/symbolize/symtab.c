@@ -63,7 +63,8 @@ static bool open_table(struct raw_table *t, const struct elf *elf,
 		return false;
 	t->elf = elf;
 	t->content = elf_content(elf, s);
-	t->strings = elf_content(elf, &elf->sections.data[s->link]);
+	t->strings = span_of_strings(
+		elf_content(elf, &elf->sections.data[s->link]));
 	t->row_size = elf->is_64 ? 24 : 16;
 	t->n = t->content.size / t->row_size;
 	return t->content.data && t->strings.data;
@@ -82,13 +83,10 @@ static struct raw_symbol table_row(const struct raw_table *t, size_t i)
 	return s;
 }
 
-static struct prof_str table_string(const struct raw_table *t, uint32_t at)
+/* Ends with '\0'; NULL: there is none. */
+static const char *table_text(const struct raw_table *t, uint32_t at)
 {
-	struct cursor c = cursor_at(t->strings.data, t->strings.size, at,
-	                            false);
-	const char *text = cursor_string(&c);
-
-	return (struct prof_str){ text, text ? strlen(text) : 0 };
+	return at < t->strings.size ? (const char *)t->strings.data + at : NULL;
 }
 
 /* How far code can reach from an address: to the end of its section. */
@@ -107,16 +105,17 @@ static uint64_t reach_in_section(const struct elf *elf, uint16_t section,
 }
 
 /* $x, $d and so on mark the kinds of bytes for ARM; .L are inner labels. */
-static bool is_marker(struct prof_str name)
+static bool is_marker(const char *name)
 {
-	return name.len == 0 || name.ptr[0] == '$' ||
-	       (name.len > 1 && name.ptr[0] == '.' && name.ptr[1] == 'L');
+	return name[0] == '\0' || name[0] == '$' ||
+	       (name[0] == '.' && name[1] == 'L');
 }
 
 static void add_row(struct symbol_search *s, const struct raw_table *t,
                     const struct raw_symbol *raw)
 {
 	struct symbol symbol = { raw->value, raw->size, { NULL, 0 }, false };
+	const char *name = table_text(t, raw->name);
 	uint64_t reach;
 
 	if (t->elf->machine == ELF_EM_ARM)
@@ -127,9 +126,10 @@ static void add_row(struct symbol_search *s, const struct raw_table *t,
 	reach = reach_in_section(t->elf, raw->section, symbol.address);
 	if (raw->type == STT_NOTYPE_ && reach == 0)
 		return;
-	symbol.name = table_string(t, raw->name);
-	if (symbol.name.ptr && !is_marker(symbol.name))
-		symbol_search_add(s, &symbol, reach);
+	if (!name || is_marker(name))
+		return;
+	symbol.name = (struct prof_str){ name, SYMBOL_NAME_OPEN };
+	symbol_search_add(s, &symbol, reach);
 }
 
 size_t symbols_of_elf(struct symbol_search *s, const struct elf *elf)
@@ -161,11 +161,10 @@ bool symbol_address(const struct elf *elf, const char *name, uint64_t *address)
 		return false;
 	for (size_t i = 1; i < t.n; i++) {
 		struct raw_symbol raw = table_row(&t, i);
-		struct prof_str found = table_string(&t, raw.name);
+		const char *found = table_text(&t, raw.name);
 
-		if (raw.section != SHN_UNDEF_ && found.ptr &&
-		    found.len == strlen(name) &&
-		    memcmp(found.ptr, name, found.len) == 0) {
+		if (raw.section != SHN_UNDEF_ && found &&
+		    strcmp(found, name) == 0) {
 			*address = raw.value;
 			return true;
 		}
@@ -226,9 +225,11 @@ static void add_stub(struct plt *p, uint64_t address, uint64_t size,
 
 	if (symbol == 0 || symbol >= p->symbols.n)
 		return;
-	stub.name = table_string(&p->symbols,
-	                         table_row(&p->symbols, symbol).name);
-	if (stub.name.len > 0)
+	stub.name = (struct prof_str){
+		table_text(&p->symbols, table_row(&p->symbols, symbol).name),
+		SYMBOL_NAME_OPEN
+	};
+	if (stub.name.ptr && *stub.name.ptr)
 		symbol_search_add(p->search, &stub, 0);
 }
 

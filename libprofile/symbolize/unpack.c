@@ -7,16 +7,13 @@
 
 #include <zlib.h>
 
-/* Deflate cannot make more of a byte than this (source: zlib's tech notes). */
-#define ZLIB_MAX_RATIO 1032
-
 struct span unpack_zlib(struct span packed, uint64_t size)
 {
 	struct span none = { NULL, 0 };
 	unsigned char *out;
 	uLongf out_size;
 
-	if (size == 0 || size / ZLIB_MAX_RATIO > packed.size || size > SIZE_MAX)
+	if (!unpack_is_sane(packed, size))
 		return none;
 	out = mem_resize(&mem_malloc, NULL, 0, (size_t)size);
 	if (!out)

@@ -11,7 +11,19 @@
 
 #include "symbolize/span.h"
 
+#include <stdbool.h>
 #include <stdint.h>
+
+/* Debugging information becomes a fifth to a third; far more is a bomb. */
+#define UNPACK_MAX_RATIO 32
+#define UNPACK_SMALL ((uint64_t)64 << 20) /* may be packed as well as can be */
+
+static inline bool unpack_is_sane(struct span packed, uint64_t size)
+{
+	return size > 0 && size <= SIZE_MAX &&
+	       (size <= UNPACK_SMALL ||
+	        size / UNPACK_MAX_RATIO <= packed.size);
+}
 
 /* Exactly size bytes come out. */
 struct span unpack_zlib(struct span packed, uint64_t size);

@@ -5,15 +5,12 @@
 
 #include <zstd.h>
 
-/* Zstandard can pack a long run to almost nothing; sections are no such. */
-#define ZSTD_MAX_RATIO 16384
-
 struct span unpack_zstd(struct span packed, uint64_t size)
 {
 	struct span none = { NULL, 0 };
 	unsigned char *out;
 
-	if (size == 0 || size / ZSTD_MAX_RATIO > packed.size || size > SIZE_MAX)
+	if (!unpack_is_sane(packed, size))
 		return none;
 	out = mem_resize(&mem_malloc, NULL, 0, (size_t)size);
 	if (!out)

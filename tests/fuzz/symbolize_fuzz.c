@@ -12,6 +12,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define N_ADDRESSES 64
 
+/* What is handed out has to be there. */
+static void check_chain(const struct object *o, size_t i)
+{
+	const struct frame_set *s;
+	struct chain c = object_chain(o, i, &s);
+
+	if (c.n && (c.first > s->frames.n || c.n > s->frames.n - c.first))
+		__builtin_trap();
+	for (uint32_t k = 0; k < c.n; k++)
+		if (s->frames.data[c.first + k].function >= s->names.n)
+			__builtin_trap();
+}
+
 static void fuzz_file(const uint8_t *data, size_t size)
 {
 	struct span image = { data, size };
@@ -34,15 +47,9 @@ static void fuzz_file(const uint8_t *data, size_t size)
 	if (w && object_plan(&o) == PROF_OK)
 		for (size_t i = 0; i < o.units.n; i++)
 			object_run(&o, i, w);
-	for (size_t i = 0; o.answers && i < o.n; i++) {
-		const struct frame_set *s;
-		struct chain c = object_chain(&o, i, &s);
-
-		/* What is handed out has to be there. */
-		if (c.n && (c.first > s->frames.n ||
-		            c.n > s->frames.n - c.first))
-			__builtin_trap();
-	}
+	(void)object_settle(&o);
+	for (size_t i = 0; o.answers && i < o.n; i++)
+		check_chain(&o, i);
 	dwarf_worker_free(w);
 	object_release(&o);
 }
