@@ -74,8 +74,9 @@ struct elf_section *elf_find(const struct elf *elf, const char *name);
 
 /*
  * The bytes of a section, decompressed (zlib, zstd and the older .zdebug)
- * and, of debugging information in an object file, relocated on the first call, which may not happen in two threads at once. Absent
- * where there are none or they are damaged.
+ * and, of debugging information in an object file, relocated on the first
+ * call, which may not happen in two threads at once. Absent where there are
+ * none or they are damaged.
  */
 struct span elf_content(const struct elf *elf, struct elf_section *section);
 
