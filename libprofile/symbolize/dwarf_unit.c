@@ -2,6 +2,7 @@
 #include "symbolize/dwarf.h"
 
 #include "base/error.h"
+#include "symbolize/relocate.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -271,18 +272,21 @@ static const char *const section_names[DWARF_N_SECTIONS] = {
 };
 
 static struct span debug_section(const struct elf *elf, const char *name,
-                                  const char *suffix)
+                                 const char *suffix)
 {
+	struct elf_section *s;
 	char full[64];
-	struct span content;
 
 	snprintf(full, sizeof(full), ".debug_%s%s", name, suffix);
-	content = elf_content_of(elf, full);
-	if (!content.data) {
+	s = elf_find(elf, full);
+	if (!s) {
 		snprintf(full, sizeof(full), ".zdebug_%s%s", name, suffix);
-		content = elf_content_of(elf, full);
+		s = elf_find(elf, full);
 	}
-	return content;
+	if (!s)
+		return (struct span){ NULL, 0 };
+	elf_relocate(elf, s);
+	return elf_content(elf, s);
 }
 
 bool dwarf_open_sections(struct dwarf_file *d, const struct elf *elf,

@@ -2,7 +2,6 @@
 #include "symbolize/elf.h"
 
 #include "base/error.h"
-#include "symbolize/relocate.h"
 #include "symbolize/unpack.h"
 
 /*
@@ -159,6 +158,35 @@ static bool read_sections(struct elf *elf, struct elf_header *h)
 	return true;
 }
 
+/*
+ * Sections of object files and kernel modules have no addresses yet. Code gets
+ * them from 0 on, as the kernel does with a module: one section behind the
+ * other, aligned, without those of .init, which are loaded elsewhere.
+ *
+ * Source: Linux, kernel/module/main.c, layout_sections().
+ */
+static void lay_out(struct elf *elf)
+{
+	uint64_t end = 0;
+
+	for (size_t i = 0; i < elf->sections.n; i++) {
+		struct elf_section *s = &elf->sections.data[i];
+		uint64_t align = s->align > 1 ? s->align : 1;
+		uint64_t begin = (end + align - 1) / align * align;
+
+		s->address = 0;
+		if (!(s->flags & ELF_SHF_EXECINSTR) ||
+		    !(s->flags & ELF_SHF_ALLOC) ||
+		    strncmp(s->name, ".init", 5) == 0)
+			continue;
+		/* What a crafted file has beyond this is no code of a file. */
+		if (begin < end || s->size > UINT64_MAX / 2 - begin)
+			return;
+		s->address = begin;
+		end = begin + s->size;
+	}
+}
+
 static void note_code(struct elf *elf, uint64_t begin, uint64_t size)
 {
 	uint64_t end = begin > UINT64_MAX - size ? UINT64_MAX : begin + size;
@@ -216,7 +244,7 @@ enum prof_status elf_open(struct elf *elf, struct span image,
 		return error_nomem(err);
 	}
 	if (elf->type == ELF_ET_REL)
-		elf_lay_out(elf);
+		lay_out(elf);
 	find_code(elf);
 	return PROF_OK;
 }
@@ -293,9 +321,6 @@ struct span elf_content(const struct elf *elf, struct elf_section *s)
 		unpack_zdebug(s, raw);
 	else
 		s->content = raw;
-	if (elf->type == ELF_ET_REL && s->content.data &&
-	    strncmp(s->name, ".debug", 6) == 0)
-		elf_relocate(elf, s);
 	return s->content;
 }
 

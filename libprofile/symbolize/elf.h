@@ -48,6 +48,7 @@ struct elf_section {
 	uint64_t flags, address, offset, size, align, entry_size;
 	struct span content; /* plain; set by elf_content() */
 	bool is_owned;        /* the content is memory of its own */
+	bool is_relocated;
 };
 
 struct elf {
@@ -74,9 +75,8 @@ struct elf_section *elf_find(const struct elf *elf, const char *name);
 
 /*
  * The bytes of a section, decompressed (zlib, zstd and the older .zdebug)
- * and, of debugging information in an object file, relocated on the first
- * call, which may not happen in two threads at once. Absent where there are
- * none or they are damaged.
+ * on the first call, which may not happen in two threads at once. Absent
+ * where there are none or they are damaged.
  */
 struct span elf_content(const struct elf *elf, struct elf_section *section);
 

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "symbolize/frames.h"
 
-#include "symbolize/symbol.h"
-
 #include <limits.h>
 #include <string.h>
 
@@ -77,9 +75,9 @@ uint32_t frame_set_add_file(struct frame_set *s, const char *const parts[3])
 /* ---- Names ---- */
 
 static bool is_name_of(const struct frame_name *n, const struct frame *f,
-                       struct prof_str symbol)
+                       struct frame_symbol symbol)
 {
-	return n->file == f->file && n->symbol.ptr == symbol.ptr;
+	return n->file == f->file && n->symbol.name.ptr == symbol.name.ptr;
 }
 
 /*
@@ -88,21 +86,19 @@ static bool is_name_of(const struct frame_name *n, const struct frame *f,
  * where it becomes a function of the profile.
  */
 static bool settle_frame(struct frame_set *s, struct frame *f,
-                         const struct symbol *symbol)
+                         struct frame_symbol symbol)
 {
-	struct frame_name name = { .function = f->function, .file = f->file };
 	uint32_t *last = &s->last_names.data[f->function];
 
-	if (symbol && symbol->name.ptr) {
-		name.symbol = symbol->name;
-		name.is_plt = symbol->is_plt;
-	}
 	if (*last == 0 ||
-	    !is_name_of(&s->names.data[*last - 1], f, name.symbol)) {
+	    !is_name_of(&s->names.data[*last - 1], f, symbol)) {
 		if (s->names.n >= UINT32_MAX - 1 ||
 		    !vec_reserve(&s->names, 1, &mem_malloc))
 			return false;
-		vec_put(&s->names, name);
+		vec_put(&s->names, (struct frame_name){
+					   .function = f->function,
+					   .file = f->file,
+					   .symbol = symbol });
 		*last = (uint32_t)s->names.n;
 	}
 	f->function = *last - 1;
@@ -110,8 +106,9 @@ static bool settle_frame(struct frame_set *s, struct frame *f,
 }
 
 bool frame_set_settle(struct frame_set *s, struct chain chain,
-                      const struct symbol *symbol)
+                      struct frame_symbol symbol)
 {
+	const struct frame_symbol none = { { NULL, 0 }, false };
 	size_t more = s->functions.n - s->last_names.n;
 
 	if (!vec_reserve(&s->last_names, more, &mem_malloc))
@@ -120,7 +117,7 @@ bool frame_set_settle(struct frame_set *s, struct chain chain,
 		vec_put(&s->last_names, 0);
 	for (uint32_t i = 0; i < chain.n; i++)
 		if (!settle_frame(s, &s->frames.data[chain.first + i],
-		                  i + 1 == chain.n ? symbol : NULL))
+		                  i + 1 == chain.n ? symbol : none))
 			return false;
 	return true;
 }

@@ -24,12 +24,16 @@ struct frame {
 	uint32_t line, column; /* 0: unknown */
 };
 
+/* The linker's name of a function, which comes before DWARF's. */
+struct frame_symbol {
+	struct prof_str name; /* ptr NULL: none */
+	bool is_plt;          /* shown as NAME@plt */
+};
+
 /* What the profile will have a function for. */
 struct frame_name {
 	uint32_t function, file; /* in the set */
-	/* The linker's name, which comes before the function's; NULL: none. */
-	struct prof_str symbol;
-	bool is_plt;
+	struct frame_symbol symbol;
 	/* Of the profile, set by naming. */
 	uint32_t system_name, filename, id;
 };
@@ -76,12 +80,11 @@ uint32_t frame_set_add_function(struct frame_set *s,
 uint32_t frame_set_add_file(struct frame_set *s, const char *const parts[3]);
 
 /*
- * Settles a chain: frames get names, the outermost one the symbol's (NULL:
- * its own). False: out of memory.
+ * Settles a chain: frames get names, the outermost one the symbol's. False:
+ * out of memory.
  */
-struct symbol;
 bool frame_set_settle(struct frame_set *s, struct chain chain,
-                      const struct symbol *symbol);
+                      struct frame_symbol symbol);
 
 /* The first i with addresses[i] >= address; n where there is none. */
 static inline size_t first_at(const uint64_t *addresses, size_t n,

@@ -45,9 +45,9 @@ static struct prof_str text_str(const char *text)
 static uint32_t symbol_name(struct naming *n, const struct frame_name *f)
 {
 	char stub[512];
-	struct prof_str name = f->symbol;
+	struct prof_str name = f->symbol.name;
 
-	if (f->is_plt && name.len + 4 < sizeof(stub)) {
+	if (f->symbol.is_plt && name.len + 4 < sizeof(stub)) {
 		snprintf(stub, sizeof(stub), "%.*s@plt", (int)name.len,
 		         name.ptr);
 		return profile_editor_string(
@@ -116,7 +116,7 @@ void naming_intern(struct naming *n, struct frame_set *s)
 	for (size_t i = 0; i < s->names.n; i++) {
 		struct frame_name *f = &s->names.data[i];
 
-		f->system_name = f->symbol.ptr
+		f->system_name = f->symbol.name.ptr
 		                         ? symbol_name(n, f)
 		                         : set_system_name(n, s, f->function);
 		f->filename = set_file(n, s, f->file);

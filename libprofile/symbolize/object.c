@@ -115,14 +115,19 @@ static bool ask_silent_units(struct object *o, uint32_t *owners)
 
 /* ---- Settling ---- */
 
+/* symbol: NULL where there is none to be used. */
 static bool settle_chain(const struct object *o, struct frame_set *s, size_t i,
                          const struct symbol *symbol)
 {
+	struct frame_symbol name = { { NULL, 0 }, false };
 	struct chain *c = &s->chains.data[i];
+
+	if (symbol)
+		name = (struct frame_symbol){ symbol->name, symbol->is_plt };
 
 	if (o->no_inlines && c->n > 1)
 		*c = (struct chain){ c->first + c->n - 1, 1 };
-	return frame_set_settle(s, *c, symbol);
+	return frame_set_settle(s, *c, name);
 }
 
 /* A frame that has nothing but the symbol of address i. */
@@ -130,6 +135,7 @@ static bool put_bare(struct object *o, size_t i)
 {
 	struct frame_set *s = &o->bare;
 	struct chain chain = { (uint32_t)s->frames.n, 1 };
+	size_t last;
 
 	if ((s->functions.n == 0 && !frame_set_begin(s)) ||
 	    !vec_reserve(&s->frames, 1, &mem_malloc) ||
@@ -137,9 +143,10 @@ static bool put_bare(struct object *o, size_t i)
 		return false;
 	vec_put(&s->frames, (struct frame){ 0, 0, 0, 0 });
 	vec_put(&s->chains, chain);
+	last = s->chains.n - 1;
 	o->answers[i] = (struct object_answer){ OBJECT_SYMBOL_SET,
-		                                (uint32_t)s->chains.n - 1 };
-	return frame_set_settle(s, chain, &o->symbols.found[i]);
+		                                (uint32_t)last };
+	return settle_chain(o, s, last, &o->symbols.found[i]);
 }
 
 enum prof_status object_settle(struct object *o)

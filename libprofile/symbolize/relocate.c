@@ -1,32 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Source: the processor supplements of the System V ABI for i386, x86-64 and
- * AArch64, tables of relocations; for the layout Linux, kernel/module/main.c,
- * layout_sections().
+ * AArch64, tables of relocations.
  */
 #include "symbolize/relocate.h"
-
-void elf_lay_out(struct elf *elf)
-{
-	uint64_t end = 0;
-
-	for (size_t i = 0; i < elf->sections.n; i++) {
-		struct elf_section *s = &elf->sections.data[i];
-		uint64_t align = s->align > 1 ? s->align : 1;
-		uint64_t begin = (end + align - 1) / align * align;
-
-		s->address = 0;
-		if (!(s->flags & ELF_SHF_EXECINSTR) ||
-		    !(s->flags & ELF_SHF_ALLOC) ||
-		    strncmp(s->name, ".init", 5) == 0)
-			continue;
-		/* What a crafted file has beyond this is no code of a file. */
-		if (begin < end || s->size > UINT64_MAX / 2 - begin)
-			return;
-		s->address = begin;
-		end = begin + s->size;
-	}
-}
 
 /* Bytes that a relocation fills, and whether it counts from there. */
 struct relocation_kind {
@@ -146,6 +123,10 @@ void elf_relocate(const struct elf *elf, struct elf_section *section)
 {
 	size_t number = (size_t)(section - elf->sections.data);
 
+	if (elf->type != ELF_ET_REL || !elf_content(elf, section).data ||
+	    section->is_relocated)
+		return;
+	section->is_relocated = true;
 	for (size_t i = 0; i < elf->sections.n; i++) {
 		struct elf_section *table = &elf->sections.data[i];
 		struct span relocations, symbols;
