@@ -265,7 +265,9 @@ static size_t thread_count(const struct profmerge *c)
 	/* A thread that has few files costs more than it saves. */
 	if (!c->n_threads && n > n_inputs / 4 + 1)
 		n = n_inputs / 4 + 1;
-	return n < n_inputs ? n : n_inputs ? n_inputs : 1;
+	if (n > n_inputs)
+		n = n_inputs;
+	return n ? n : 1;
 }
 
 int profmerge_merge(struct profmerge *c, size_t first, size_t end,

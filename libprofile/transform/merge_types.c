@@ -303,8 +303,10 @@ static enum prof_status convert_rows(struct prof_merger *m,
 	const size_t width = m->columns.n;
 	int64_t *row = mem_zeroed(&m->a, width + 1, sizeof(*row));
 	struct merge_carries carries = { .index = { 0 } };
-	enum prof_status status = row ? PROF_OK : error_nomem(err);
+	enum prof_status status = PROF_OK;
 
+	if (!row)
+		return error_nomem(err);
 	for (uint32_t i = 0; i < sum->samples.n && status == PROF_OK; i++) {
 		if (width)
 			memcpy(row, sum->values.data + i * width,
@@ -336,9 +338,11 @@ enum prof_status merge_choose_types(struct prof_merger *m,
 
 	if (chosen)
 		n = choose_classes(m, chosen);
-	if (!chosen || !vec_reserve(&sum->sample_types, n, &m->a))
-		status = error_nomem(err);
-	else if (n == 0 && m->classes.n)
+	if (!chosen || !vec_reserve(&sum->sample_types, n, &m->a)) {
+		mem_free(&m->a, chosen, size * sizeof(*chosen));
+		return error_nomem(err);
+	}
+	if (n == 0 && m->classes.n)
 		status = error_set(err, PROF_MISMATCH,
 		                   "no sample type is common to all inputs");
 	else if (m->types_differ || m->columns.n != m->classes.n)
