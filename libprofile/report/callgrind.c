@@ -100,7 +100,7 @@ static int64_t scaled(const struct callgrind *c, int64_t value)
 static bool write_callee_name(struct callgrind *c, uint32_t node)
 {
 	const struct frame *f = graph_frame(c->g, node);
-	struct prof_str name = frames_string(&c->g->frames, f->name);
+	struct prof_str name = frames_name(&c->g->frames, f);
 	char text[64];
 	VEC(char) joined = { 0 };
 	bool is_ok;
@@ -153,7 +153,7 @@ static bool write_node(struct callgrind *c, uint32_t id,
 		    !write_name(c, &c->files, "fl=",
 		                frames_string(&g->frames, f->file)) ||
 		    !write_name(c, &c->functions, "fn=",
-		                frames_string(&g->frames, f->name)))
+		                frames_name(&g->frames, f)))
 			return false;
 	}
 	write_address(c, last, f->address);

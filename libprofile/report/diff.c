@@ -100,7 +100,8 @@ static enum prof_status subject_init(struct subject *s,
 	                str_compare(profile_string(p, p->period_type.unit),
 	                            s->r.unit) == 0;
 	if (!graph_init(&s->graph, p, &o, s->r.a) ||
-	    !graph_build(&s->graph, NULL))
+	    !graph_build(&s->graph, NULL, GRAPH_NODES) ||
+	    !graph_make_names(&s->graph, NULL))
 		return error_nomem(err);
 	return PROF_OK;
 }

@@ -79,7 +79,7 @@ static void put_node_name(struct dot *d, const struct frame *f)
 		output_printf(out, "%016" PRIx64 "\\n", f->address);
 	if (f->name != 0) {
 		put_broken(out, shorten(&d->shortener,
-		                        frames_string(frames, f->name)));
+		                        frames_name(frames, f)));
 		output_text(out, "\\n");
 	}
 	if (f->line != 0 || f->file != 0) {

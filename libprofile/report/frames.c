@@ -3,11 +3,15 @@
  * Frames of a profile. A profile has far fewer functions than locations, so
  * names and file names are cut, cleaned and interned once for each function,
  * and what is left for a line is a look for an equal struct frame.
+ *
+ * Names are not copied: a third of what a profile of many functions takes is
+ * their names.
  */
 
 #include "report/frames.h"
 
 #include "base/output.h"
+#include "report/labels.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -24,6 +28,7 @@ struct frames_maker {
 	const struct prof_profile *p;
 	unsigned parts;
 	struct interner strings;
+	struct hash_index names; /* of the profile's strings */
 	struct hash_index index;
 	uint64_t seed;
 	VEC(struct function_names) functions;
@@ -58,6 +63,30 @@ static bool add_string(struct frames_maker *m, uint32_t *out,
 	return s.len == 0 || *out != 0;
 }
 
+/* *out is the first of the profile's strings that equals string id. */
+static bool add_name(struct frames_maker *m, uint32_t *out, uint32_t id)
+{
+	struct prof_str s = profile_string(m->p, id);
+	uint64_t hash;
+	size_t slot;
+
+	*out = 0;
+	if (s.len == 0)
+		return true;
+	if (!hash_index_reserve(&m->names, 1, m->a))
+		return false;
+	hash = hash_bytes(s.ptr, s.len, m->seed);
+	for (slot = hash_index_first(&m->names, hash);
+	     (*out = m->names.slots[slot].id) != 0;
+	     slot = hash_index_next(&m->names, slot))
+		if (m->names.slots[slot].tag == hash_tag(hash) &&
+		    str_compare(profile_string(m->p, *out), s) == 0)
+			return true;
+	hash_index_put(&m->names, slot, hash, id);
+	*out = id;
+	return true;
+}
+
 static bool add_path(struct frames_maker *m, uint32_t *out, struct prof_str s)
 {
 	*out = 0;
@@ -84,7 +113,7 @@ static bool make_functions(struct frames_maker *m)
 
 		names.start_line = row->start_line;
 		if ((m->parts & FRAME_NAME) != 0 &&
-		    !add_string(m, &names.name, profile_string(p, row->name)))
+		    !add_name(m, &names.name, row->name))
 			return false;
 		if ((m->parts & FRAME_FILE) != 0 &&
 		    !add_path(m, &names.file, profile_string(p, row->filename)))
@@ -203,12 +232,13 @@ bool frames_init(struct frames *f, const struct prof_profile *p,
 		                  .source_path = source_path };
 	bool is_ok;
 
-	*f = (struct frames){ .allocator = a };
+	*f = (struct frames){ .p = p, .allocator = a };
 	m.seed = hash_seed();
 	m.strings = (struct interner){ .table = &f->strings, .seed = m.seed };
 	is_ok = byte_table_begin(&f->strings, a) && make_functions(&m) &&
 	        make_objects(&m) && make_locations(&m);
 	intern_release(&m.strings, a);
+	hash_index_release(&m.names, a);
 	hash_index_release(&m.index, a);
 	vec_release(&m.functions, a);
 	vec_release(&m.objects, a);
@@ -269,13 +299,12 @@ static void text_frame(struct text *t, const struct frames *f,
 	struct prof_str none = { "", 0 };
 	char number[32];
 
-	t->bytes.n = 0;
 	if (frame->address != 0) {
 		snprintf(number, sizeof(number), "%016" PRIx64, frame->address);
 		text_part(t, none, number);
 	}
 	if (frame->name != 0)
-		text_part(t, frames_string(f, frame->name), "");
+		text_part(t, frames_name(f, frame), "");
 	if (frame->line != 0) {
 		snprintf(number, sizeof(number), ":%" PRId64, frame->line);
 		text_part(t, frames_string(f, frame->file), number);
@@ -288,13 +317,16 @@ static void text_frame(struct text *t, const struct frames *f,
 	}
 }
 
-bool frames_names(struct byte_table *out, const struct frames *f)
+bool frames_names(struct byte_table *out, const struct frames *f,
+                  const bool *keep)
 {
 	struct text t = { .a = f->allocator };
 
 	t.has_failed = !byte_table_begin(out, f->allocator);
 	for (size_t i = 0; i < f->all.n && !t.has_failed; i++) {
-		text_frame(&t, f, &f->all.data[i]);
+		t.bytes.n = 0;
+		if (keep == NULL || keep[i])
+			text_frame(&t, f, &f->all.data[i]);
 		if (!t.has_failed &&
 		    byte_table_append(out, t.bytes.data, t.bytes.n,
 		                      f->allocator) == 0)

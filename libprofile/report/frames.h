@@ -12,7 +12,10 @@
 
 #include <profile/report.h>
 
-/* What a frame stands for. Strings are ids in frames.strings. */
+/*
+ * What a frame stands for. name is the id of a string of the profile, the
+ * first one with these bytes; file and object are ids in frames.strings.
+ */
 struct frame {
 	uint64_t address;
 	int64_t line, start_line;
@@ -30,7 +33,8 @@ enum frame_parts {
 };
 
 struct frames {
-	struct byte_table strings;
+	const struct prof_profile *p;
+	struct byte_table strings; /* files, as they are shown */
 	VEC(struct frame) all;
 	/* Those of location id are lines[first[id] .. first[id + 1]),
 	   innermost first and never none; ids of `all`. */
@@ -42,7 +46,7 @@ struct frames {
 /* The parts that a granularity keeps. */
 unsigned frame_parts(enum prof_granularity granularity);
 
-/* False: out of memory; frames_release() is safe in any case. */
+/* p must outlive f. False: out of memory; release in any case. */
 bool frames_init(struct frames *f, const struct prof_profile *p,
                  unsigned parts, const char *trim_path,
                  const char *source_path, const struct prof_allocator *a);
@@ -54,12 +58,20 @@ static inline struct prof_str frames_string(const struct frames *f,
 	return byte_table_get(&f->strings, id);
 }
 
+static inline struct prof_str frames_name(const struct frames *f,
+                                          const struct frame *frame)
+{
+	return profile_string(f->p, frame->name);
+}
+
 /*
- * All frames' names as pprof prints them: "<address> name file:line", "name",
+ * The frames' names as pprof prints them: "<address> name file:line", "name",
  * "[object]" or "<unknown>". The name of frame i is string i + 1 of *out, which
- * the caller releases in any case. False: out of memory.
+ * the caller releases in any case; it is empty where !keep[i] (NULL: all are
+ * kept). False: out of memory.
  */
-bool frames_names(struct byte_table *out, const struct frames *f);
+bool frames_names(struct byte_table *out, const struct frames *f,
+                  const bool *keep);
 
 /* ---- Paths ---- */
 

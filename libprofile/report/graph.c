@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
+ * Building the graph: samples to nodes and edges.
+ *
  * Why it is as it is: a profile has far fewer stacks than samples, so values
  * are first summed for each stack, and only then is each stack walked, once.
  * Whether a stack has counted for a node or an edge already (recursion) is a
@@ -12,61 +14,19 @@
 #include "report/graph.h"
 
 #include "base/varint.h"
-#include "report/labels.h"
 #include "base/measure.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- Begin and end ---- */
-
-static int compare_names(const void *l, const void *r, void *table)
-{
-	uint32_t a = *(const uint32_t *)l, b = *(const uint32_t *)r;
-	int order = str_compare(byte_table_get(table, a + 1),
-	                         byte_table_get(table, b + 1));
-
-	return order != 0 ? order : (a > b) - (a < b);
-}
-
-/* Comparing names once for all orders that fall back on them. */
-static bool rank_names(struct graph *g)
-{
-	size_t n = g->frames.all.n;
-	uint32_t rank = 0;
-	VEC(uint32_t) sorted = { 0 };
-
-	if (!vec_reserve(&g->name_ranks, n, g->allocator) ||
-	    !vec_reserve(&sorted, n, g->allocator))
-		return false;
-	for (size_t i = 0; i < n; i++)
-		vec_put(&sorted, (uint32_t)i);
-	if (n > 1)
-		qsort_r(sorted.data, n, sizeof(*sorted.data), compare_names,
-		        &g->names);
-	for (size_t i = 0; i < n; i++) {
-		uint32_t frame = sorted.data[i];
-
-		if (i > 0 &&
-		    str_compare(byte_table_get(&g->names, frame + 1),
-		                 byte_table_get(&g->names,
-		                                sorted.data[i - 1] + 1)) != 0)
-			rank++;
-		g->name_ranks.data[frame] = rank;
-	}
-	g->name_ranks.n = n;
-	vec_release(&sorted, g->allocator);
-	return true;
-}
 
 bool graph_init(struct graph *g, const struct prof_profile *p,
                 const struct graph_options *o, const struct prof_allocator *a)
 {
 	*g = (struct graph){ .p = p, .o = *o, .allocator = a };
 	return frames_init(&g->frames, p, o->parts, o->trim_path,
-	                   o->source_path, a) &&
-	       frames_names(&g->names, &g->frames) && rank_names(g);
+	                   o->source_path, a);
 }
 
 void graph_release(struct graph *g)
@@ -332,6 +292,38 @@ static bool count_stack(struct graph_builder *b, uint32_t stack)
 	return true;
 }
 
+/* Flat and cum alone: for them it is the same in which order frames come. */
+static void count_nodes(struct graph_builder *b, uint32_t stack)
+{
+	struct graph *g = b->g;
+	struct prof_str packed = byte_table_get(&g->p->stacks, stack);
+	const unsigned char *at = (const unsigned char *)packed.ptr;
+	const unsigned char *end = at + packed.len;
+	struct weight w = b->weights[stack].sum;
+	const bool *keep = b->path.keep;
+	uint32_t leaf = GRAPH_NONE;
+
+	while (at < end) {
+		uint32_t id;
+
+		at = varint_get_known(at, &id);
+		for (uint32_t i = g->frames.first.data[id];
+		     i < g->frames.first.data[id + 1]; i++) {
+			uint32_t node = g->frames.lines.data[i];
+
+			if (leaf == GRAPH_NONE)
+				leaf = node;
+			if (b->seen.data[node] == stack ||
+			    (keep != NULL && !keep[node]))
+				continue;
+			b->seen.data[node] = stack;
+			weight_add(&g->nodes.data[node].cum, w);
+		}
+	}
+	if (leaf != GRAPH_NONE && (keep == NULL || keep[leaf]))
+		weight_add(&g->nodes.data[leaf].flat, w);
+}
+
 static bool begin_nodes(struct graph *g)
 {
 	g->nodes.n = g->edges.n = g->shown.n = 0;
@@ -367,7 +359,7 @@ static bool select_nodes(struct graph *g)
 	return true;
 }
 
-bool graph_build(struct graph *g, const bool *keep)
+bool graph_build(struct graph *g, const bool *keep, enum graph_extent extent)
 {
 	struct graph_builder b = { .g = g };
 	const struct prof_allocator *a = g->allocator;
@@ -377,10 +369,15 @@ bool graph_build(struct graph *g, const bool *keep)
 	b.path.seed = hash_seed();
 	is_ok = sum_stacks(&b) && begin_nodes(g) && follow_nodes(&b);
 	/* Stack 0 is the empty one, which counts for nothing. */
-	for (uint32_t i = 1; is_ok && i < b.n_weights; i++)
-		if (b.weights[i].is_counted)
+	for (uint32_t i = 1; is_ok && i < b.n_weights; i++) {
+		if (!b.weights[i].is_counted)
+			continue;
+		if (extent == GRAPH_NODES)
+			count_nodes(&b, i);
+		else
 			is_ok = count_stack(&b, i);
-	if (is_ok && g->o.has_tags)
+	}
+	if (is_ok && g->o.has_tags && extent == GRAPH_WHOLE)
 		is_ok = graph_add_tags(g, &b.path);
 	is_ok = is_ok && select_nodes(g) && graph_link(g);
 	mem_free(a, b.weights, b.n_weights * sizeof(*b.weights));
@@ -393,268 +390,3 @@ bool graph_build(struct graph *g, const bool *keep)
 	return is_ok;
 }
 
-/* ---- Edges of a node ---- */
-
-static int compare_edges(const void *l, const void *r, void *graph)
-{
-	const struct graph *g = graph;
-	const struct graph_edge *a = l, *b = r;
-	int64_t wa = measure_abs(a->weight.value);
-	int64_t wb = measure_abs(b->weight.value);
-	const uint32_t *ranks = g->name_ranks.data;
-	uint32_t ra = ranks[g->nodes.data[a->from].frame];
-	uint32_t rb = ranks[g->nodes.data[b->from].frame];
-
-	if (wa != wb)
-		return wa > wb ? -1 : 1;
-	if (ra == rb) {
-		ra = ranks[g->nodes.data[a->to].frame];
-		rb = ranks[g->nodes.data[b->to].frame];
-	}
-	if (ra == rb) {
-		ra = a->from;
-		rb = b->from;
-	}
-	if (ra == rb) {
-		ra = a->to;
-		rb = b->to;
-	}
-	return (ra > rb) - (ra < rb);
-}
-
-/* first[n + 1] from a count of each node, which is in first[1 .. n]. */
-static void begin_lists(uint32_t *first, size_t n)
-{
-	for (size_t i = 1; i <= n; i++)
-		first[i] += first[i - 1];
-}
-
-bool graph_link(struct graph *g)
-{
-	size_t n = g->nodes.n, n_edges = g->edges.n;
-	const struct prof_allocator *a = g->allocator;
-
-	g->in_first.n = g->out_first.n = g->in_edges.n = g->out_edges.n = 0;
-	if (!vec_reserve(&g->in_first, n + 1, a) ||
-	    !vec_reserve(&g->out_first, n + 1, a) ||
-	    !vec_reserve(&g->in_edges, n_edges, a) ||
-	    !vec_reserve(&g->out_edges, n_edges, a))
-		return false;
-	memset(g->in_first.data, 0, (n + 1) * sizeof(uint32_t));
-	memset(g->out_first.data, 0, (n + 1) * sizeof(uint32_t));
-	for (size_t i = 0; i < n_edges; i++) {
-		g->in_first.data[g->edges.data[i].to + 1]++;
-		g->out_first.data[g->edges.data[i].from + 1]++;
-	}
-	begin_lists(g->in_first.data, n);
-	begin_lists(g->out_first.data, n);
-	/* Filled from the end, so that first[] ends where it began. */
-	for (size_t i = n_edges; i-- > 0;) {
-		const struct graph_edge *e = &g->edges.data[i];
-
-		g->in_edges.data[--g->in_first.data[e->to + 1]] = (uint32_t)i;
-		g->out_edges.data[--g->out_first.data[e->from + 1]] =
-			(uint32_t)i;
-	}
-	g->in_first.n = g->out_first.n = n + 1;
-	g->in_edges.n = g->out_edges.n = n_edges;
-	return true;
-}
-
-bool graph_sort_edges(struct graph *g)
-{
-	if (g->edges.n > 1)
-		qsort_r(g->edges.data, g->edges.n, sizeof(*g->edges.data),
-		        compare_edges, g);
-	return graph_link(g);
-}
-
-/*
- * graph_link() leaves the begin of node i's list at first[i + 1]; its end is
- * the begin of the next one's.
- */
-static struct edge_list list_of(const uint32_t *first, size_t n,
-                                const uint32_t *edges, size_t n_edges,
-                                uint32_t node)
-{
-	uint32_t begin = first[node + 1];
-	uint32_t end = node + 1 < n - 1 ? first[node + 2] : (uint32_t)n_edges;
-
-	return (struct edge_list){ edges + begin, end - begin };
-}
-
-struct edge_list graph_in(const struct graph *g, uint32_t node)
-{
-	return list_of(g->in_first.data, g->in_first.n, g->in_edges.data,
-	               g->in_edges.n, node);
-}
-
-struct edge_list graph_out(const struct graph *g, uint32_t node)
-{
-	return list_of(g->out_first.data, g->out_first.n, g->out_edges.data,
-	               g->out_edges.n, node);
-}
-
-bool graph_keep_edges(struct graph *g, const bool *keep)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < g->edges.n; i++)
-		if (keep[i])
-			g->edges.data[n++] = g->edges.data[i];
-	g->edges.n = n;
-	return graph_link(g);
-}
-
-/* ---- Call trees ---- */
-
-/* Moves the edge into node up to the next node above that is kept. */
-static bool lift_edge(struct graph *g, const bool *keep,
-                      struct graph_edge *edge)
-{
-	while (!keep[edge->from]) {
-		struct edge_list in = graph_in(g, edge->from);
-		const struct graph_edge *above;
-
-		if (in.n == 0)
-			return false;
-		above = &g->edges.data[in.edges[0]];
-		edge->is_inline &= above->is_inline;
-		edge->is_residual = true;
-		edge->from = above->from;
-	}
-	return true;
-}
-
-bool graph_keep_tree(struct graph *g, const bool *keep)
-{
-	VEC(struct graph_edge) lifted = { 0 };
-	size_t n = 0;
-
-	if (!vec_reserve(&lifted, g->edges.n, g->allocator))
-		return false;
-	for (size_t i = 0; i < g->edges.n; i++) {
-		struct graph_edge edge = g->edges.data[i];
-
-		if (keep[edge.to] && lift_edge(g, keep, &edge))
-			vec_put(&lifted, edge);
-	}
-	if (lifted.n > 0)
-		memcpy(g->edges.data, lifted.data,
-		       lifted.n * sizeof(*lifted.data));
-	g->edges.n = lifted.n;
-	vec_release(&lifted, g->allocator);
-	for (size_t i = 0; i < g->shown.n; i++)
-		if (keep[g->shown.data[i]])
-			g->shown.data[n++] = g->shown.data[i];
-	g->shown.n = n;
-	return graph_link(g);
-}
-
-/* ---- Order of nodes ---- */
-
-struct order_key {
-	int64_t first, last; /* before and after the name, greatest first */
-	uint32_t rank, node;
-};
-
-static int compare_order(const void *l, const void *r, void *graph)
-{
-	const struct order_key *a = l, *b = r;
-	const struct graph *g = graph;
-	const struct frame *fa = graph_frame(g, a->node);
-	const struct frame *fb = graph_frame(g, b->node);
-	int order;
-
-	if (a->first != b->first)
-		return a->first > b->first ? -1 : 1;
-	if (a->rank != b->rank)
-		return a->rank < b->rank ? -1 : 1;
-	if (a->last != b->last)
-		return a->last > b->last ? -1 : 1;
-	order = str_compare(frames_string(&g->frames, fa->object),
-	                     frames_string(&g->frames, fb->object));
-	if (order != 0)
-		return order;
-	return (a->node > b->node) - (a->node < b->node);
-}
-
-/*
- * The entropy of the edges' weights together with self: high where calls
- * spread over many, so that branching points come to the fore.
- */
-static double edge_entropy(const struct graph *g, struct edge_list list,
-                           int64_t self)
-{
-	double score = 0, part;
-	int64_t total = self;
-
-	for (uint32_t i = 0; i < list.n; i++) {
-		int64_t w = g->edges.data[list.edges[i]].weight.value;
-
-		if (w > 0)
-			total = measure_add(total, w);
-	}
-	if (total == 0)
-		return 0;
-	for (uint32_t i = 0; i < list.n; i++) {
-		int64_t w = g->edges.data[list.edges[i]].weight.value;
-
-		part = (double)measure_abs(w) / (double)total;
-		score += -part * log2(part);
-	}
-	if (self > 0) {
-		part = (double)self / (double)total;
-		score += -part * log2(part);
-	}
-	return score;
-}
-
-static int64_t entropy_score(const struct graph *g, uint32_t id)
-{
-	const struct graph_node *node = &g->nodes.data[id];
-	struct edge_list in = graph_in(g, id), out = graph_out(g, id);
-	double score = 0;
-
-	score += in.n == 0 ? 1 : edge_entropy(g, in, 0);
-	score += out.n == 0 ? 1 : edge_entropy(g, out, node->flat.value);
-	return measure_add(measure_int(score * (double)node->cum.value),
-	                   node->flat.value);
-}
-
-static struct order_key order_key(const struct graph *g, uint32_t id,
-                                  enum graph_order order)
-{
-	const struct graph_node *node = &g->nodes.data[id];
-	struct order_key key = { .rank = g->name_ranks.data[node->frame],
-		                 .node = id };
-
-	key.first = measure_abs(node->flat.value);
-	key.last = measure_abs(node->cum.value);
-	if (order == GRAPH_BY_FLAT)
-		return key;
-	key.last = key.first;
-	key.first = order == GRAPH_BY_CUM
-	            ? measure_abs(node->cum.value)
-	            : measure_abs(entropy_score(g, id));
-	return key;
-}
-
-bool graph_sort(struct graph *g, enum graph_order order)
-{
-	VEC(struct order_key) keys = { 0 };
-
-	if (order == GRAPH_BY_ENTROPY && !graph_sort_edges(g))
-		return false;
-	if (!vec_reserve(&keys, g->shown.n, g->allocator))
-		return false;
-	for (size_t i = 0; i < g->shown.n; i++)
-		vec_put(&keys, order_key(g, g->shown.data[i], order));
-	if (keys.n > 1)
-		qsort_r(keys.data, keys.n, sizeof(*keys.data), compare_order,
-		        g);
-	for (size_t i = 0; i < keys.n; i++)
-		g->shown.data[i] = keys.data[i].node;
-	vec_release(&keys, g->allocator);
-	return true;
-}

@@ -107,7 +107,7 @@ bool prof_get_node(const struct prof_graph *v, uint32_t i,
 	node = &g->nodes.data[id];
 	f = graph_frame(g, id);
 	*out = (struct prof_node){ graph_name(g, id),
-		                   frames_string(&g->frames, f->name),
+		                   frames_name(&g->frames, f),
 		                   frames_string(&g->frames, f->file),
 		                   frames_string(&g->frames, f->object),
 		                   f->line, f->address,

@@ -133,7 +133,7 @@ static void put_frames(struct html *h)
 	put(h, f->all.n);
 	for (size_t i = 0; i < f->all.n; i++) {
 		const struct frame *frame = &f->all.data[i];
-		struct prof_str name = frames_string(f, frame->name);
+		struct prof_str name = frames_name(f, frame);
 		int64_t line = frame->line != 0 ? frame->line
 		                                : frame->start_line;
 

@@ -147,8 +147,8 @@ static int compare_nodes(const void *left, const void *right, void *graph)
 	const struct graph *g = graph;
 	const struct frame *a = graph_frame(g, *(const uint32_t *)left);
 	const struct frame *b = graph_frame(g, *(const uint32_t *)right);
-	int order = str_compare(frames_string(&g->frames, a->name),
-	                        frames_string(&g->frames, b->name));
+	int order = str_compare(frames_name(&g->frames, a),
+	                        frames_name(&g->frames, b));
 
 	if (order == 0)
 		order = str_compare(frames_string(&g->frames, a->file),
@@ -171,7 +171,7 @@ static enum prof_status find_nodes(struct list *l, struct prof_error *err)
 	for (size_t i = 0; status == PROF_OK && i < g->shown.n; i++) {
 		const struct frame *f = graph_frame(g, g->shown.data[i]);
 
-		if (regex_matches(re, frames_string(&g->frames, f->name)))
+		if (regex_matches(re, frames_name(&g->frames, f)))
 			vec_put(&l->nodes, g->shown.data[i]);
 	}
 	regex_free(re);
@@ -271,7 +271,7 @@ static void put_routine(struct list *l, const uint32_t *nodes, size_t n)
 	cum_text = report_value(l->r, cum.value);
 	share = measure_percentage(cum.value, l->r->total);
 	output_text(out, "ROUTINE ======================== ");
-	output_str(out, frames_string(frames, f->name));
+	output_str(out, frames_name(frames, f));
 	output_text(out, " in ");
 	output_str(out, file);
 	output_printf(out, "\n%10s %10s (flat, cum) %s of Total\n",
@@ -303,8 +303,7 @@ static void put_routines(struct list *l)
 			put_routine(l, l->nodes.data + i, end - i);
 		} else {
 			output_text(l->r->out, "No source information for ");
-			header_write_line(l->r, frames_string(&g->frames,
-			                                      f->name));
+			header_write_line(l->r, frames_name(&g->frames, f));
 		}
 		i = end;
 	}

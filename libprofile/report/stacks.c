@@ -160,7 +160,8 @@ bool stack_tree_init(struct stack_tree *t, const struct reporting *r,
 	options.is_tree = true;
 	options.has_tags = false;
 	is_ok = graph_init(&t->graph, r->p, &options, r->a) &&
-	        grow(t, r->a) && orderer_init(&o);
+	        graph_make_names(&t->graph, NULL) && grow(t, r->a) &&
+	        orderer_init(&o);
 	if (is_ok) {
 		sort_by_name(&o);
 		walk(&o, list_children(&o));

@@ -33,7 +33,7 @@ static void put_node(struct reporting *r, const struct graph *g, uint32_t id)
 
 	output_char(r->out, '{');
 	put_str(r->out, "name", graph_name(g, id), &n);
-	put_str(r->out, "function", frames_string(&g->frames, f->name), &n);
+	put_str(r->out, "function", frames_name(&g->frames, f), &n);
 	put_str(r->out, "file", frames_string(&g->frames, f->file), &n);
 	if (f->line != 0)
 		put_i64(r->out, "line", f->line, &n);

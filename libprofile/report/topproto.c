@@ -46,7 +46,7 @@ static void add_node(struct prof_builder *b, const struct reporting *r,
 		             in_unit(r, weight_mean(node->flat)) };
 	uint32_t location_id;
 
-	function.name = frames_string(&g->frames, f->name);
+	function.name = frames_name(&g->frames, f);
 	function.filename = frames_string(&g->frames, f->file);
 	function.start_line = f->start_line;
 	line.function = prof_add_function(b, &function);

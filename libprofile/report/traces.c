@@ -119,7 +119,7 @@ static bool write_samples(struct traces *t)
 		parts |= FRAME_INLINED;
 	if (!frames_init(&t->frames, r->p, parts, r->o.trim_path,
 	                 r->o.source_path, r->a) ||
-	    !frames_names(&t->names, &t->frames) ||
+	    !frames_names(&t->names, &t->frames, NULL) ||
 	    !label_units_init(&t->units, r->p, r->a))
 		return false;
 	for (uint32_t i = 0; i < r->p->samples.n; i++)

@@ -41,6 +41,8 @@ struct trimmer {
 	struct reporting *r;
 	int64_t node_cutoff, edge_cutoff;
 	enum graph_order order;
+	bool is_built; /* with the edges between the nodes that stay */
+	bool is_whole; /* all nodes stay, those whose sum is 0 too */
 	VEC(bool) keep;
 };
 
@@ -59,36 +61,37 @@ static bool keep_none(struct trimmer *m, size_t n)
 	return true;
 }
 
-/* The graph with only the nodes in m->keep. */
+/* The graph with only the nodes that stay. */
 static bool rebuild(struct trimmer *m)
 {
 	struct graph *g = &m->t->graph;
 
 	if (g->o.is_tree)
 		return graph_keep_tree(g, m->keep.data);
-	return graph_build(g, m->keep.data);
+	return graph_build(g, m->is_whole ? NULL : m->keep.data, GRAPH_WHOLE);
 }
 
+/* Of the nodes shown leaves those above the cutoff. */
 static bool drop_light_nodes(struct trimmer *m)
 {
 	struct graph *g = &m->t->graph;
 	size_t n_kept = 0;
 
-	if (m->node_cutoff <= 0)
-		return true;
 	if (!keep_none(m, g->nodes.n))
 		return false;
 	for (size_t i = 0; i < g->shown.n; i++) {
 		uint32_t id = g->shown.data[i];
 		int64_t cum = g->nodes.data[id].cum.value;
 
-		if (measure_abs(cum) < m->node_cutoff)
+		if (m->node_cutoff > 0 && measure_abs(cum) < m->node_cutoff)
 			continue;
 		m->keep.data[id] = true;
-		n_kept++;
+		g->shown.data[n_kept++] = id;
 	}
 	m->t->dropped_nodes = g->shown.n - n_kept;
-	return m->t->dropped_nodes == 0 || rebuild(m);
+	m->is_whole = n_kept == g->shown.n;
+	g->shown.n = n_kept;
+	return true;
 }
 
 static void drop_light_tags(struct trimmer *m)
@@ -165,6 +168,7 @@ static bool visual_limit(struct trimmer *m, size_t *limit)
 	return true;
 }
 
+/* Of the nodes shown leaves the first. */
 static bool keep_first_nodes(struct trimmer *m)
 {
 	struct graph *g = &m->t->graph;
@@ -172,17 +176,20 @@ static bool keep_first_nodes(struct trimmer *m)
 
 	if (m->r->o.node_count < 0)
 		return true;
-	drop_light_tags(m);
-	if (!drop_light_edges(m) ||
-	    (g->o.has_tags && !visual_limit(m, &limit)))
-		return false;
+	if (g->o.has_tags) {
+		drop_light_tags(m);
+		if (!drop_light_edges(m) || !visual_limit(m, &limit))
+			return false;
+	}
 	if (limit >= g->shown.n)
 		return true;
 	if (!keep_none(m, g->nodes.n))
 		return false;
 	for (size_t i = 0; i < limit; i++)
 		m->keep.data[g->shown.data[i]] = true;
-	return rebuild(m) && graph_sort(g, m->order);
+	g->shown.n = limit;
+	m->is_built = m->is_whole = false;
+	return true;
 }
 
 /* ---- Redundant edges ---- */
@@ -256,21 +263,56 @@ static bool drop_redundant_edges(struct trimmer *m)
 
 /* ---- The whole ---- */
 
-static bool trim(struct trimmer *m)
+/* What of flat there is at all; cutoffs are fractions of it. */
+static void set_cutoffs(struct trimmer *m)
 {
-	struct graph *g = &m->t->graph;
-	const struct prof_report_options *o = &m->r->o;
+	const struct graph *g = &m->t->graph;
 	int64_t total = 0;
 
 	for (size_t i = 0; i < g->shown.n; i++)
 		total = measure_add(total,
 		                    g->nodes.data[g->shown.data[i]].flat.value);
-	m->node_cutoff = cutoff(total, o->node_fraction);
-	m->edge_cutoff = cutoff(total, o->edge_fraction);
-	if (!drop_light_nodes(m))
+	m->node_cutoff = cutoff(total, m->r->o.node_fraction);
+	m->edge_cutoff = cutoff(total, m->r->o.edge_fraction);
+}
+
+/*
+ * Leaves the nodes that are to be shown, in order. flat and cum of a node
+ * are the same whichever others are left out; so unless the order rests on
+ * edges, those are counted but once, between the nodes that stay.
+ */
+static bool choose_nodes(struct trimmer *m)
+{
+	struct graph *g = &m->t->graph;
+	const struct prof_report_options *o = &m->r->o;
+	bool needs_edges = m->order == GRAPH_BY_ENTROPY || g->o.is_tree;
+
+	m->is_built = g->o.is_tree ||
+	              (o->node_fraction <= 0 &&
+	               (needs_edges || o->node_count < 0));
+	if (!graph_build(g, NULL, m->is_built ? GRAPH_WHOLE : GRAPH_NODES))
 		return false;
+	set_cutoffs(m);
+	if (!drop_light_nodes(m) ||
+	    !graph_make_names(g, m->is_whole || g->o.is_tree ? NULL
+	                                                     : m->keep.data))
+		return false;
+	m->is_built &= m->is_whole;
+	if (needs_edges && !m->is_built) {
+		if (!rebuild(m))
+			return false;
+		m->is_built = true;
+	}
 	m->t->n_before = g->shown.n;
-	if (!graph_sort(g, m->order) || !keep_first_nodes(m))
+	return graph_sort(g, m->order) && keep_first_nodes(m);
+}
+
+static bool trim(struct trimmer *m)
+{
+	struct graph *g = &m->t->graph;
+
+	if (!choose_nodes(m) ||
+	    (!m->is_built && (!rebuild(m) || !graph_sort(g, m->order))))
 		return false;
 	drop_light_tags(m);
 	if (!drop_light_edges(m))
@@ -346,8 +388,7 @@ enum prof_status trimmed_init(struct trimmed *t, struct reporting *r,
 
 	*t = (struct trimmed){ 0 };
 	is_ok = (!o.has_tags || find_bytes_unit(r, &o)) &&
-	        graph_init(&t->graph, r->p, &o, r->a) &&
-	        graph_build(&t->graph, NULL) && trim(&m);
+	        graph_init(&t->graph, r->p, &o, r->a) && trim(&m);
 	vec_release(&m.keep, r->a);
 	if (!is_ok)
 		return error_nomem(err);
