@@ -644,6 +644,14 @@ static enum prof_status write_topproto(struct profreport *c,
 	return status;
 }
 
+/* A sample type that is not there, no match: not the output's fault. */
+static int tell_report_error(const struct profreport *c,
+                             const struct prof_error *err)
+{
+	return tell_error(err->status == PROF_SYSTEM ? &c->on_output
+	                                             : &c->on_input, err);
+}
+
 static int write_report(struct profreport *c, const struct prof_profile *p)
 {
 	struct prof_error err = { .offset = UINT64_MAX };
@@ -664,9 +672,7 @@ static int write_report(struct profreport *c, const struct prof_profile *p)
 		status = prof_report(p, name, sink, &c->options, &err);
 	if (status == PROF_OK)
 		return CLI_OK;
-	/* A sample type that is not there, no match: not the output's fault. */
-	return tell_error(status == PROF_INVALID ? &c->on_input : &c->on_output,
-	                  &err);
+	return tell_report_error(c, &err);
 }
 
 static int report_inputs(struct profreport *c)
@@ -709,7 +715,7 @@ static int report_diff(struct profreport *c)
 		if (prof_report_diff(&n_failed, before, after,
 		                     c->output.sink, &c->diff, &err) !=
 		    PROF_OK)
-			code = tell_error(&c->on_output, &err);
+			code = tell_report_error(c, &err);
 		else if (n_failed > 0)
 			code = EXIT_THRESHOLD;
 	}

@@ -84,7 +84,8 @@ PROF_API const struct prof_report_info *prof_report_info(size_t i);
 /*
  * Writes the named report. options NULL: all defaults. PROF_NOMEM,
  * PROF_SYSTEM (the sink), PROF_INVALID (no such report, an option, nothing
- * that matches .symbol).
+ * that matches .symbol), PROF_LIMIT (values whose sum is beyond 2^63 - 1, but
+ * for info, comments, traces and the flame graphs).
  */
 PROF_API enum prof_status
 prof_report(const struct prof_profile *p, const char *name,

@@ -216,6 +216,34 @@ void output_text(struct output *out, const char *text)
 	output_bytes(out, text, strlen(text));
 }
 
+/* C0, DEL, and C1 as UTF-8 has them: c2 80 to c2 9f. */
+static bool is_control(const unsigned char *s, size_t n)
+{
+	return (s[0] < 0x20 && s[0] != '\t') || s[0] == 0x7f ||
+	       (s[0] == 0xc2 && n > 1 && s[1] >= 0x80 && s[1] <= 0x9f);
+}
+
+void output_visible(struct output *out, struct prof_str s)
+{
+	const unsigned char *p = (const unsigned char *)s.ptr;
+	size_t begin = 0;
+
+	for (size_t i = 0; i < s.len; i++) {
+		if (!is_control(p + i, s.len - i))
+			continue;
+		output_bytes(out, p + begin, i - begin);
+		if (p[i] == '\n')
+			output_text(out, "\\n");
+		else
+			output_printf(out, "\\x%02x",
+			              p[i] == 0xc2 ? p[i + 1] : p[i]);
+		i += p[i] == 0xc2;
+		begin = i + 1;
+	}
+	if (begin < s.len)
+		output_bytes(out, p + begin, s.len - begin);
+}
+
 void output_str(struct output *out, struct prof_str s)
 {
 	output_bytes(out, s.ptr, s.len);

@@ -54,6 +54,11 @@ bool output_room(struct output *out, size_t n);
 void output_bytes(struct output *out, const void *bytes, size_t size);
 void output_text(struct output *out, const char *text);
 void output_str(struct output *out, struct prof_str s);
+/*
+ * A string as part of a line of text: control characters, which would begin
+ * another line or speak to the terminal, become "\n" or "\x1b". Tabs stay.
+ */
+void output_visible(struct output *out, struct prof_str s);
 void output_char(struct output *out, char c);
 void output_u64(struct output *out, uint64_t n);
 void output_i64(struct output *out, int64_t n);

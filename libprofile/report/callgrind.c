@@ -64,7 +64,7 @@ static bool write_name(struct callgrind *c, struct names *names,
 		if (id > names->n_written) {
 			names->n_written = id;
 			output_char(out, ' ');
-			output_str(out, name);
+			output_visible(out, name);
 		}
 	}
 	output_char(out, '\n');

@@ -92,6 +92,9 @@ static enum prof_status subject_init(struct subject *s,
 	if (status != PROF_OK)
 		return status;
 	s->r.o.mean = false;
+	status = reporting_check_sums(&s->r, err);
+	if (status != PROF_OK)
+		return status;
 	o = report_graph_options(&s->r);
 	o.divisor_column = find_events(p);
 	s->scale = 1;

@@ -168,6 +168,15 @@ void header_write_line(void *reporting, struct prof_str line)
 {
 	struct reporting *r = reporting;
 
-	output_str(r->out, line);
+	const char *p = line.ptr, *end = p + line.len;
+
+	/* A comment may have several lines. */
+	for (const char *stop; (stop = memchr(p, '\n', (size_t)(end - p)));
+	     p = stop + 1) {
+		output_visible(r->out,
+		               (struct prof_str){ p, (size_t)(stop - p) });
+		output_char(r->out, '\n');
+	}
+	output_visible(r->out, (struct prof_str){ p, (size_t)(end - p) });
 	output_char(r->out, '\n');
 }

@@ -221,7 +221,7 @@ static void put_line(struct list *l, const uint32_t *nodes, size_t n,
 	c = value_or_dot(l->r, cum.value);
 	output_printf(l->r->out, "%10s %10s %6" PRId64 ":", f.text, c.text,
 	              number);
-	output_str(l->r->out, text);
+	output_visible(l->r->out, text);
 	output_char(l->r->out, '\n');
 }
 
@@ -271,9 +271,9 @@ static void put_routine(struct list *l, const uint32_t *nodes, size_t n)
 	cum_text = report_value(l->r, cum.value);
 	share = measure_percentage(cum.value, l->r->total);
 	output_text(out, "ROUTINE ======================== ");
-	output_str(out, frames_name(frames, f));
+	output_visible(out, frames_name(frames, f));
 	output_text(out, " in ");
-	output_str(out, file);
+	output_visible(out, file);
 	output_printf(out, "\n%10s %10s (flat, cum) %s of Total\n",
 	              flat_text.text, cum_text.text, share.text);
 	if (load_source(l, file))

@@ -21,6 +21,7 @@ struct reporting {
 	struct prof_str type, unit;   /* of the values, as in the profile */
 	struct prof_str output_unit;  /* that values are printed in */
 	int64_t total;                /* that percentages are of */
+	bool is_too_large;            /* sums of values can leave an int64_t */
 	double ratio;                 /* 1 / divide_by */
 	const struct report *report;
 	struct output *out;
@@ -64,6 +65,14 @@ enum prof_status reporting_begin(struct reporting *r,
                                  struct prof_error *err);
 
 /* ---- Values ---- */
+
+/*
+ * PROF_LIMIT where values add up to more than sums can hold: for reports that
+ * add in int64_t. Each sum is one of some of the values, so that it is enough
+ * to look at the sum of them all.
+ */
+enum prof_status reporting_check_sums(const struct reporting *r,
+                                      struct prof_error *err);
 
 /* A value in the report's unit, divided by divide_by. */
 struct measure_text report_value(const struct reporting *r, int64_t value);

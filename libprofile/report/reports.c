@@ -75,6 +75,23 @@ static bool is_base_sample(const struct prof_profile *p, uint32_t set)
 	return false;
 }
 
+/* Whether the sum of all |v| of a column leaves an int64_t. */
+static bool is_too_large(const struct prof_profile *p, uint32_t column)
+{
+	const int64_t *value = p->values.data + column;
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < p->samples.n;
+	     i++, value += p->sample_types.n) {
+		uint64_t v = (uint64_t)measure_abs(*value);
+
+		if (v > (uint64_t)INT64_MAX - sum)
+			return true;
+		sum += v;
+	}
+	return false;
+}
+
 static int64_t sum_total(const struct reporting *r)
 {
 	const struct prof_profile *p = r->p;
@@ -117,6 +134,10 @@ static enum prof_status settle(struct reporting *r, struct prof_error *err)
 		o->unit = "minimum";
 	r->output_unit = (struct prof_str){ o->unit, strlen(o->unit) };
 	r->total = o->has_total ? o->total : sum_total(r);
+	r->is_too_large = is_too_large(p, r->column) ||
+	                  (o->mean && is_too_large(p, 0));
+	if (r->is_too_large && !o->has_total)
+		r->total = INT64_MAX;
 	return PROF_OK;
 }
 
@@ -135,6 +156,16 @@ enum prof_status reporting_begin(struct reporting *r,
 	settle_trimming(&r->o, report->flags);
 	settle_granularity(&r->o, report->flags);
 	return settle(r, err);
+}
+
+enum prof_status reporting_check_sums(const struct reporting *r,
+                                      struct prof_error *err)
+{
+	if (!r->is_too_large)
+		return PROF_OK;
+	return error_set(err, PROF_LIMIT, "the values of %.60s add up to more "
+	                 "than 2^63 - 1; they need to be scaled down first",
+	                 r->type.ptr);
 }
 
 struct measure_text report_value(const struct reporting *r, int64_t value)

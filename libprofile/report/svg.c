@@ -91,7 +91,7 @@ static void put_fill(struct svg *s, uint32_t node)
 
 static int64_t whole(double value)
 {
-	return measure_int(value);
+	return value >= 0x1p63 ? INT64_MAX : measure_int(value);
 }
 
 static void put_title(struct svg *s, uint32_t node)

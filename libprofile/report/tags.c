@@ -196,7 +196,7 @@ static void write_key(struct reporting *r, const struct tag *tags, size_t n)
 	}
 	column += 1 + width(tags[0].key) + 2;
 	output_char(r->out, ' ');
-	output_str(r->out, tags[0].key);
+	output_visible(r->out, tags[0].key);
 	cell = report_value(r, total);
 	all = report_value(r, r->total);
 	share = measure_percentage(total, r->total);
@@ -206,7 +206,7 @@ static void write_key(struct reporting *r, const struct tag *tags, size_t n)
 		cell = tag_cell(r, tags[i].value);
 		put_right(r->out, str_of(cell.text), column);
 		output_char(r->out, ' ');
-		output_str(r->out, tags[i].text);
+		output_visible(r->out, tags[i].text);
 		output_char(r->out, '\n');
 	}
 	output_char(r->out, '\n');
@@ -266,8 +266,11 @@ static void write_all(struct tags *t)
 static enum prof_status write_tags(struct reporting *r, struct prof_error *err)
 {
 	struct tags t = { .r = r };
+	enum prof_status status = reporting_check_sums(r, err);
 	bool is_ok;
 
+	if (status != PROF_OK)
+		return status;
 	t.strings = (struct interner){ .table = &t.texts,
 		                       .seed = hash_seed() };
 	is_ok = byte_table_begin(&t.texts, r->a) &&

@@ -35,7 +35,7 @@ static void write_node(struct reporting *r, const struct graph *g,
 	output_printf(r->out, "%10s %s %s %10s %s  ", flat_text.text,
 	              share.text, sum_share.text, cum_text.text,
 	              cum_share.text);
-	output_str(r->out, graph_name(g, id));
+	output_visible(r->out, graph_name(g, id));
 	output_text(r->out, inline_mark(g, id));
 	output_char(r->out, '\n');
 }

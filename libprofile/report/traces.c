@@ -21,7 +21,7 @@ static void put_right(struct output *out, struct prof_str s)
 {
 	for (size_t i = s.len; i < 10; i++)
 		output_char(out, ' ');
-	output_str(out, s);
+	output_visible(out, s);
 }
 
 static void write_label_value(struct traces *t, const struct row_label *label)
@@ -29,7 +29,8 @@ static void write_label_value(struct traces *t, const struct row_label *label)
 	struct measure_text text;
 
 	if (!label->is_number) {
-		output_str(t->r->out, profile_string(t->r->p, label->str));
+		output_visible(t->r->out,
+		               profile_string(t->r->p, label->str));
 		return;
 	}
 	text = measure_label(label->num,
@@ -77,8 +78,8 @@ static void write_frames(struct traces *t, uint32_t location,
 		else
 			output_bytes(t->r->out, "             ", 13);
 		*value = NULL;
-		output_str(t->r->out,
-		           byte_table_get(&t->names, f->lines.data[i] + 1));
+		output_visible(t->r->out, byte_table_get(&t->names,
+		                                         f->lines.data[i] + 1));
 		output_text(t->r->out, i + 1 < end ? " (inline)\n" : "\n");
 	}
 }

@@ -19,7 +19,7 @@ static void write_edge(struct reporting *r, const struct graph *g,
 	struct measure_text share = measure_percentage(e->weight.value, cum);
 
 	output_printf(r->out, "%50s %s |   ", value.text, share.text);
-	output_str(r->out, graph_name(g, other));
+	output_visible(r->out, graph_name(g, other));
 	output_text(r->out, e->is_inline ? " (inline)\n" : "\n");
 }
 
@@ -46,7 +46,7 @@ static void write_node(struct reporting *r, const struct graph *g,
 	output_printf(r->out, "%10s %s %s %10s %s                | ",
 	              flat_text.text, share.text, sum_share.text,
 	              cum_text.text, cum_share.text);
-	output_str(r->out, graph_name(g, id));
+	output_visible(r->out, graph_name(g, id));
 	output_char(r->out, '\n');
 	for (uint32_t i = 0; i < out.n; i++) {
 		const struct graph_edge *e = &g->edges.data[out.edges[i]];

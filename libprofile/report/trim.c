@@ -384,9 +384,12 @@ enum prof_status trimmed_init(struct trimmed *t, struct reporting *r,
 {
 	struct trimmer m = { .t = t, .r = r, .order = order_of(r) };
 	struct graph_options o = report_graph_options(r);
+	enum prof_status status = reporting_check_sums(r, err);
 	bool is_ok;
 
 	*t = (struct trimmed){ 0 };
+	if (status != PROF_OK)
+		return status;
 	is_ok = (!o.has_tags || find_bytes_unit(r, &o)) &&
 	        graph_init(&t->graph, r->p, &o, r->a) && trim(&m);
 	vec_release(&m.keep, r->a);

@@ -24,6 +24,8 @@ CORPUS = pathlib.Path(os.environ.get("PROFILE_CORPUS",
 
 # The example of the docs: flat A 1, B 1, C 4; cum A 6, B 4, C 4.
 SEED = "A 1\nA;B 1\nA;B;C 3\nA;C 1\n"
+# More than an int64_t can hold.
+BEYOND = "A 9223372036854775807\nB 9223372036854775807\n"
 HOSTILE = ('main;</script><b> 3\nmain;"q\'&<![CDATA[ 2\nmain;a\x01b 1\n'
            'main;\xff\xfe 1\n')
 
@@ -75,6 +77,17 @@ LINES = [
     (["top", "-symbolize=none", "--demangle=full"], "_Z1av 1\n",
      "         1   100%   100%          1   100%  a()"),
     (["info"], SEED, "Type: samples/count, total 6 (shown by default)"),
+    # Names are data: none begins a line or speaks to the terminal.
+    (["top", "--from=collapsed"], "a\x1b[31m\xc2\x9b0m\x7f 2\n",
+     "         2   100%   100%          2   100%  a\\x1b[31m\\x9b0m\\x7f"),
+    (["traces", "--from=collapsed"], "a\x07 2\n", "         2   a\\x07"),
+    (["comments", "-add_comment=two\nlines\x1b[1m"], SEED, "lines\\x1b[1m"),
+    (["info", "--from=collapsed"], BEYOND,
+     "Type: samples/count, total beyond 9223372036854775808"
+     " (shown by default)"),
+    (["top", "--scale-by=0.25", "--from=collapsed"], BEYOND,
+     "Showing nodes accounting for 4611686018427387904, 100%"
+     " of 4611686018427387904 total"),
 ]
 
 # Command lines that are wrong.
@@ -110,6 +123,14 @@ class Reports(unittest.TestCase):
             with self.subTest(args=args):
                 run(args, SEED, code=2)
 
+    def test_too_large(self):
+        for report in ("top", "tree", "dot", "tags", "peek=.", "topproto"):
+            with self.subTest(report=report):
+                run(["-" + report], BEYOND, code=1)
+        for report in ("svg", "html", "flame", "traces"):
+            with self.subTest(report=report):
+                run([report], BEYOND)
+
     def test_no_match(self):
         run(["peek", "nowhere"], SEED, code=2)
 
@@ -126,6 +147,9 @@ class Reports(unittest.TestCase):
     def test_json_info(self):
         info = json.loads(run(["info", "--json"], SEED))
         self.assertEqual(info["samples"], 4)
+        self.assertEqual(info["labels"], [])
+        self.assertIn("only 4 samples, shares are rough",
+                      info["warnings"])
         self.assertEqual(info["sample_types"],
                          [{"type": "samples", "unit": "count", "total": 6}])
         tags = json.loads(run(["tags", "--json"], SEED))
