@@ -86,6 +86,12 @@ struct prof_error {
 	char message[208];  /* one line without a final newline, UTF-8 */
 };
 
+/* A file that was loaded, and where: address - base is what its tools show. */
+struct prof_binary {
+	char path[4096];
+	uint64_t base;
+};
+
 /*
  * Where memory comes from. One function as realloc with sizes: ptr NULL
  * allocates, new_size 0 frees (and returns NULL), anything else resizes and

@@ -30,6 +30,45 @@ enum prof_granularity {
 
 enum prof_order { PROF_BY_FLAT, PROF_BY_CUM };
 
+/* ---- Binaries, for disasm ---- */
+
+struct prof_instruction {
+	uint64_t address; /* in the file */
+	struct prof_str text, function, file; /* empty where not known */
+	int64_t line;
+};
+
+typedef void (*prof_symbol_fn)(void *ctx, uint64_t address,
+                               struct prof_str name);
+typedef void (*prof_instruction_fn)(void *ctx,
+                                    const struct prof_instruction *in);
+
+/*
+ * Who takes binaries apart: the library starts no program. What a function
+ * returns but PROF_OK ends the report, except that mappings without a file
+ * are left out.
+ */
+struct prof_disassembler {
+	void *ctx;
+	/* As prof_find_binary(). */
+	enum prof_status (*find)(void *ctx, struct prof_binary *out,
+	                         const struct prof_profile *p,
+	                         uint32_t mapping, uint64_t address,
+	                         struct prof_error *err);
+	/* Calls put() for each symbol of a file, addresses rising. */
+	enum prof_status (*symbols)(void *ctx, const char *path,
+	                            prof_symbol_fn put, void *put_ctx,
+	                            struct prof_error *err);
+	/* The same for the instructions in [start, end). */
+	enum prof_status (*instructions)(void *ctx, const char *path,
+	                                 uint64_t start, uint64_t end,
+	                                 prof_instruction_fn put,
+	                                 void *put_ctx,
+	                                 struct prof_error *err);
+};
+
+/* ---- Options ---- */
+
 /*
  * Options of all reports; each looks at those that concern it. Zero is the
  * default throughout.
@@ -66,11 +105,14 @@ struct prof_report_options {
 	const char *const *active_filters;
 	size_t n_active_filters;
 	const char *symbol;      /* peek, list, disasm: a regular expression */
+	const struct prof_disassembler *disassembler; /* disasm: needed */
 	const char *source_path; /* list: directories, ':' between; NULL: "." */
 	const char *trim_path;   /* list: prefixes taken off file names */
 	const char *title;       /* html, svg; NULL: from the profile */
 	uint32_t width;          /* flame: columns; svg: pixels; 0: 80, 1200 */
 };
+
+/* ---- Reports ---- */
 
 struct prof_report_info {
 	const char *name;  /* "top" */
@@ -84,8 +126,9 @@ PROF_API const struct prof_report_info *prof_report_info(size_t i);
 /*
  * Writes the named report. options NULL: all defaults. PROF_NOMEM,
  * PROF_SYSTEM (the sink), PROF_INVALID (no such report, an option, nothing
- * that matches .symbol), PROF_LIMIT (values whose sum is beyond 2^63 - 1, but
- * for info, comments, traces and the flame graphs).
+ * that matches .symbol), PROF_OVERFLOW (values whose sum is beyond 2^63 - 1, but
+ * for info, comments, traces and the flame graphs), PROF_UNSUPPORTED (disasm:
+ * there is no file of what matches).
  */
 PROF_API enum prof_status
 prof_report(const struct prof_profile *p, const char *name,

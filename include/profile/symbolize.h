@@ -111,6 +111,17 @@ prof_symbolize(struct prof_profile *p,
                const struct prof_symbolize_options *options,
                struct prof_error *err);
 
+/*
+ * The file of a mapping, and its base as the address in it tells; options as
+ * above. PROF_INVALID: there is no file, it is of another build, or the
+ * mapping does not fit it; PROF_NOMEM.
+ */
+PROF_API enum prof_status
+prof_find_binary(struct prof_binary *out, const struct prof_profile *p,
+                 uint32_t mapping, uint64_t address,
+                 const struct prof_symbolize_options *options,
+                 struct prof_error *err);
+
 /* ---- The running process ---- */
 
 /* The frames of some addresses of this process. */

@@ -174,6 +174,8 @@ static enum prof_status find_nodes(struct list *l, struct prof_error *err)
 		if (regex_matches(re, frames_name(&g->frames, f)))
 			vec_put(&l->nodes, g->shown.data[i]);
 	}
+	if (status == PROF_OK)
+		status = regex_status(re, err);
 	regex_free(re);
 	if (status == PROF_OK && l->nodes.n == 0)
 		return error_set(err, PROF_INVALID,

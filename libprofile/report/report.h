@@ -53,7 +53,7 @@ struct report {
 extern const struct report top_report, text_report, tree_report, peek_report,
 	traces_report, tags_report, comments_report, dot_report,
 	callgrind_report, html_report, svg_report, flame_report, json_report,
-	info_report, list_report;
+	info_report, list_report, disasm_report;
 
 /* ---- Options ---- */
 
@@ -67,7 +67,7 @@ enum prof_status reporting_begin(struct reporting *r,
 /* ---- Values ---- */
 
 /*
- * PROF_LIMIT where values add up to more than sums can hold: for reports that
+ * PROF_OVERFLOW where values add up to more than sums can hold: for reports that
  * add in int64_t. Each sum is one of some of the values, so that it is enough
  * to look at the sum of them all.
  */

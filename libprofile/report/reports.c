@@ -11,7 +11,7 @@ static const struct report *const reports[] = {
 	&top_report,  &text_report, &tree_report,     &peek_report,
 	&traces_report, &tags_report, &comments_report, &dot_report,
 	&callgrind_report, &html_report, &svg_report, &flame_report,
-	&json_report, &info_report, &list_report,
+	&json_report, &info_report, &list_report, &disasm_report,
 };
 #define N_REPORTS (sizeof(reports) / sizeof(reports[0]))
 
@@ -163,7 +163,7 @@ enum prof_status reporting_check_sums(const struct reporting *r,
 {
 	if (!r->is_too_large)
 		return PROF_OK;
-	return error_set(err, PROF_LIMIT, "the values of %.60s add up to more "
+	return error_set(err, PROF_OVERFLOW, "the values of %.60s add up to more "
 	                 "than 2^63 - 1; they need to be scaled down first",
 	                 r->type.ptr);
 }

@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -213,6 +214,111 @@ class Reports(unittest.TestCase):
         self.assertEqual((side["before"], side["after"], side["change"]),
                          (100, 400, 300))
         self.assertAlmostEqual(side["noise"], 500 ** 0.5, places=3)
+
+
+# A program, and a profile of it: three samples at the first instruction of
+# work(), one in the middle of the second.
+SOURCE_TEXT = "int work(int n) { return n * 3 + 1; }\n" \
+              "int main(void) { return work(0) == 2; }\n"
+PROFILE_TEXT = """profile: 1
+sample_types: [samples/count]
+mappings:
+- {{file: {binary}, start: {start:#x}, limit: {limit:#x}, offset: {offset:#x}}}
+functions:
+- {{fn: work, file: a.c}}
+- {{fn: "ns::work(int)", file: a.c}}
+locations:
+- {{map: 1, addr: {first:#x}, lines: [{{f: 1, line: 1}}]}}
+- {{map: 1, addr: {second:#x}, lines: [{{f: 2, line: 1}}]}}
+samples:
+- {{v: [3], at: [1]}}
+- {{v: [1], at: [2]}}
+"""
+
+
+def read(args):
+    return subprocess.run(args, check=True, capture_output=True,
+                          text=True).stdout
+
+
+@unittest.skipUnless(all(map(shutil.which, ("gcc", "nm", "objdump",
+                                            "readelf"))),
+                     "no gcc or binutils")
+class Disasm(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+        source = pathlib.Path(self.folder.name, "a.c")
+        self.binary = pathlib.Path(self.folder.name, "a.out")
+        source.write_text(SOURCE_TEXT)
+        subprocess.run(["gcc", "-g", "-O0", "-o", self.binary, source],
+                       check=True)
+        symbols = {line.split()[2]: int(line.split()[0], 16)
+                   for line in read(["nm", self.binary]).split("\n")
+                   if len(line.split()) == 3}
+        self.start = symbols["work"]
+        text = [line.split() for line in
+                read(["readelf", "-lW", self.binary]).split("\n")
+                if " R E " in line][0]
+        offset, address = int(text[1], 16), int(text[2], 16)
+        moved = 0x7000000 - address
+        self.profile = PROFILE_TEXT.format(
+            binary=self.binary, start=0x7000000, limit=0x7001000,
+            offset=offset, first=self.start + moved,
+            second=self.start + moved + 2)
+
+    def test_instructions(self):
+        for symbol in ("^work$", "ns::work", hex(0x7000000 + 2)):
+            with self.subTest(symbol=symbol):
+                if symbol.startswith("0x"):
+                    symbol = hex(self.start + 0x7000000 - 0x1000)
+                lines = run(["disasm", symbol], self.profile).decode()
+                lines = lines.split("\n")
+                self.assertEqual(lines[:3], [
+                    "Total: 4", "ROUTINE ======================== work",
+                    "         4          4 (flat, cum)   100% of Total"])
+                self.assertRegex(
+                    lines[3], rf"^ {{9}}3 {{10}}3 +{self.start:x}: \w.*;"
+                    r"(ns::)?work.* a\.c:1$")
+                counted = [line for line in lines[3:] if line[9:10] != "."]
+                self.assertEqual(sum(int(line.split()[0])
+                                     for line in counted if line), 4)
+                self.assertIn("ret", lines[-2])
+
+    def test_missing(self):
+        run(["disasm", "nothing"], self.profile, code=2)
+        self.binary.unlink()
+        run(["disasm", "work"], self.profile, code=1)
+        run(["disasm", "work"], SEED, code=2)
+
+
+class Pictures(unittest.TestCase):
+    @unittest.skipUnless(shutil.which("dot"), "no graphviz")
+    def test_graph(self):
+        for args in (["dot", "--svg"], ["-dot", "-svg"]):
+            svg = xml.etree.ElementTree.fromstring(run(args, SEED))
+            self.assertTrue(svg.tag.endswith("svg"))
+        run(["top", "--svg"], SEED, code=1)
+
+    def test_no_graphviz(self):
+        with tempfile.TemporaryDirectory() as name:
+            done = subprocess.run([PROFREPORT, "dot", "--svg"], check=False,
+                                  input=SEED.encode(), capture_output=True,
+                                  env={"PATH": name}, timeout=60)
+        self.assertEqual((done.returncode, done.stdout), (1, b""))
+        self.assertIn(b"graphviz is not installed", done.stderr)
+
+    def test_diff(self):
+        with tempfile.TemporaryDirectory() as name:
+            old, new = (pathlib.Path(name, f) for f in ("old", "new"))
+            old.write_text("f;a 100\nf;gone 20\n")
+            new.write_text("f;a 150\nf;here 30\n")
+            svg = run(["svg", "--diff", old, new]).decode()
+            self.assertIn(">gone: 20 before, 0 after (vanished)<", svg)
+            self.assertIn(">here: 0 before, 30 after (new)<", svg)
+            self.assertEqual(run(["top", "--diff", old, new]),
+                             run(["top", "--base", old, new]))
+            run(["svg", "--diff", old, new, new], code=2)
 
 
 def golden_cases():
