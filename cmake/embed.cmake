@@ -1,15 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Writes a C file with the contents of text files as strings:
-#	cmake -DOUT=page.c -DHEADER=report/page.h -DFILES=a.html,b.css
-#	      -P embed.cmake
-# page.html becomes the array page_html, with a '\0' at its end.
+#	cmake -DOUT=page.c -DHEADER=report/page.h
+#	      -DFILES=page.html=a.html,page.js=b.js+c.js -P embed.cmake
+# page.js becomes the array page_js: its files one after the other, without
+# block comments and indentation, and with a '\0' at its end.
 string(REPLACE "," ";" FILES "${FILES}")
 set(text "/* Made by cmake/embed.cmake. */\n#include \"${HEADER}\"\n")
-foreach(file ${FILES})
-	get_filename_component(name ${file} NAME)
+foreach(entry ${FILES})
+	string(REGEX REPLACE "=.*" "" name "${entry}")
+	string(REGEX REPLACE "^[^=]*=" "" parts "${entry}")
+	string(REPLACE "+" ";" parts "${parts}")
+	set(plain "")
+	foreach(part ${parts})
+		file(READ ${part} content)
+		string(REGEX REPLACE "/\\*([^*]|\\*+[^*/])*\\*+/" "" content
+		       "${content}")
+		string(REGEX REPLACE "[ \t]*\n[ \t\n]*" "\n" content
+		       "${content}")
+		string(APPEND plain "${content}")
+	endforeach()
+	file(WRITE ${OUT}.part "${plain}")
+	file(READ ${OUT}.part bytes HEX)
+	file(REMOVE ${OUT}.part)
 	string(MAKE_C_IDENTIFIER ${name} name)
-	file(READ ${file} bytes HEX)
 	string(REGEX REPLACE "([0-9a-f][0-9a-f])" "'\\\\x\\1'," bytes
 	       "${bytes}")
 	string(REGEX REPLACE "(......................................................................)"

@@ -77,7 +77,17 @@ static int read_inputs(struct profreport *c, struct prof_profile **out)
 	return CLI_CONTINUE;
 }
 
-/* Takes the base away from *p. */
+/* Flame graphs have a width for what was before and one for what is after. */
+static bool shows_both(const char *report)
+{
+	return !strcmp(report, "html") || !strcmp(report, "svg") ||
+	       !strcmp(report, "flame");
+}
+
+/*
+ * Takes the base away from *p. Where its samples are marked, equal stacks of
+ * both do not become one sample with the change.
+ */
 static int subtract_base(struct profreport *c, struct prof_profile **p)
 {
 	const char *name = c->base_name ? c->base_name : c->diff_base_name;
@@ -91,7 +101,7 @@ static int subtract_base(struct profreport *c, struct prof_profile **p)
 	code = read_file(c, name, &base);
 	if (code != CLI_CONTINUE)
 		return code;
-	if (c->diff_base_name != NULL)
+	if (c->diff_base_name != NULL || shows_both(c->report))
 		status = prof_mark_base(base, &err);
 	if (status == PROF_OK && c->normalizes)
 		status = prof_normalize(*p, base, &err);

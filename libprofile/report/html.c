@@ -233,10 +233,12 @@ static struct prof_str find_title(const struct reporting *r)
 
 	if (r->o.title != NULL)
 		return (struct prof_str){ r->o.title, strlen(r->o.title) };
-	if (p->mappings.n > 1)
-		file = profile_string(p, p->mappings.data[1].file);
-	if (file.len > 0)
-		return path_base(file);
+	/* The program comes first, but for what the kernel maps. */
+	for (size_t i = 1; i < p->mappings.n; i++) {
+		file = profile_string(p, p->mappings.data[i].file);
+		if (file.len > 0 && file.ptr[0] != '[')
+			return path_base(file);
+	}
 	return (struct prof_str){ "Profile", 7 };
 }
 
