@@ -2,18 +2,18 @@
 
 /* The heaviest functions, and edges between those that are next to kept ones. */
 function callGraph() {
-  const nodes = top().slice().sort((a, b) => b.total - a.total || a.f - b.f).filter(r => r.total >= T.sum * GRAPH_LEAST).slice(0, GRAPH_NODES), kept = new Map(nodes.map((r, i) => [r.f, i]));
-  const edges = new Map(), path = [], seen = new Map();
+  const N = GRAPH_NODES, nodes = top().slice().sort((a, b) => b.total - a.total || a.f - b.f).filter(r => r.total >= T.sum * GRAPH_LEAST).slice(0, N);
+  const kept = new Int16Array(T.frames.length).fill(-1), weights = new Float64Array(N * N), until = new Int32Array(N * N), path = [-1], edges = [];
+  nodes.forEach((r, i) => { kept[r.f] = i; });
   for (let i = 0; i < T.n; i++) {
-    path.length = T.depth[i];
-    const to = kept.get(T.frame[i]), above = path.length ? path[path.length - 1] : -1;
-    if (to !== undefined && above >= 0 && above !== to) {
-      const key = above * GRAPH_NODES + to, until = seen.get(key) || 0;
-      if (i >= until) { edges.set(key, (edges.get(key) || 0) + T.total[i]); seen.set(key, T.end[i]); }
-    }
-    path.push(to === undefined ? above : to);
+    const d = T.depth[i], to = kept[T.frame[i]], above = path[d];
+    path[d + 1] = to < 0 ? above : to;
+    if (to < 0 || above < 0 || above === to) continue;
+    const e = above * N + to;
+    if (i >= until[e]) { weights[e] += T.total[i]; until[e] = T.end[i]; }
   }
-  return { nodes, edges: [...edges].map(([k, w]) => ({ from: Math.floor(k / GRAPH_NODES), to: k % GRAPH_NODES, w })).filter(e => e.w > T.sum / 500).sort((a, b) => b.w - a.w) };
+  weights.forEach((w, e) => { if (w > T.sum / 500) edges.push({ from: Math.floor(e / N), to: e % N, w }); });
+  return { nodes, edges: edges.sort((a, b) => b.w - a.w) };
 }
 
 /* Layers by longest path over the edges that close no circle. */
