@@ -269,9 +269,11 @@ static int check_operands(struct profreport *c)
 	if (c->report == NULL)
 		return cli_usage_error(&profreport_tool, "which report?");
 	if (c->base_name != NULL && c->diff_base_name != NULL)
-		return cli_usage_error(&profreport_tool, "--base or --diff-base?");
+		return cli_usage_error(&profreport_tool,
+		                       "--base or --diff-base?");
 	if (c->normalizes && !c->base_name && !c->diff_base_name)
-		return cli_usage_error(&profreport_tool, "--normalize needs a --base");
+		return cli_usage_error(&profreport_tool,
+		                       "--normalize needs a --base");
 	if (c->is_picture && strcmp(c->report, "dot") != 0)
 		return cli_usage_error(&profreport_tool, "--svg is of dot; the "
 		                       "flame graph is the report svg");

@@ -54,6 +54,7 @@ struct disasm {
 	size_t node, node_end;     /* those in it, from the next on */
 	struct prof_instruction last;
 	VEC(char) text;            /* of last, with its names */
+	VEC(char) place;           /* of last: function and line */
 	bool has_last;
 	VEC(char) shown;           /* the place that was told last */
 };
@@ -248,14 +249,14 @@ static struct measure_text value_or_dot(const struct reporting *r,
 	return value != 0 ? report_value(r, value) : dot;
 }
 
-/* "function file.c:12" into text; where the tool has none, the sample's. */
+/* "function file.c:12"; where the tool has none, the sample's. */
 static bool find_place(struct disasm *d, struct prof_str *out, size_t begin,
                        size_t end, char *number, size_t number_size)
 {
 	struct prof_str function = d->last.function;
 	struct prof_str file = path_base(d->last.file);
 	int64_t line = d->last.line;
-	size_t n = d->text.n, n_number;
+	size_t n = 0, n_number;
 
 	if (d->last.file.len == 0)
 		file = d->last.file;
@@ -273,21 +274,20 @@ static bool find_place(struct disasm *d, struct prof_str *out, size_t begin,
 	}
 	n_number = line == 0 || file.len == 0 ? 0
 	           : (size_t)snprintf(number, number_size, ":%" PRId64, line);
-	*out = (struct prof_str){ "", 0 };
-	if (!vec_reserve(&d->text,
+	d->place.n = 0;
+	if (!vec_reserve(&d->place,
 	                 function.len + file.len + n_number + 1, d->r->a))
 		return false;
-	out->ptr = d->text.data + n;
 	if (function.len > 0) {
-		memcpy(d->text.data + n, function.ptr, function.len);
-		n += function.len;
-		d->text.data[n++] = ' ';
+		memcpy(d->place.data, function.ptr, function.len);
+		n = function.len;
+		d->place.data[n++] = ' ';
 	}
 	if (file.len > 0)
-		memcpy(d->text.data + n, file.ptr, file.len);
+		memcpy(d->place.data + n, file.ptr, file.len);
 	n += file.len;
-	memcpy(d->text.data + n, number, n_number);
-	out->len = (size_t)(d->text.data + n + n_number - out->ptr);
+	memcpy(d->place.data + n, number, n_number);
+	*out = (struct prof_str){ d->place.data, n + n_number };
 	return true;
 }
 
@@ -479,6 +479,7 @@ static enum prof_status write_disasm(struct reporting *r,
 	vec_release(&d.binaries, r->a);
 	vec_release(&d.symbols, r->a);
 	vec_release(&d.text, r->a);
+	vec_release(&d.place, r->a);
 	vec_release(&d.shown, r->a);
 	trimmed_release(&t);
 	return status;

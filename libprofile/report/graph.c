@@ -389,4 +389,3 @@ bool graph_build(struct graph *g, const bool *keep, enum graph_extent extent)
 	hash_index_release(&b.edges, a);
 	return is_ok;
 }
-

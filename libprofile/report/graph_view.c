@@ -11,6 +11,7 @@
 struct prof_graph {
 	struct trimmed trimmed;
 	VEC(uint32_t) places;          /* of nodes; GRAPH_NONE: not shown */
+	struct byte_table functions;   /* of the node at place i: i + 1 */
 	VEC(struct prof_edge) edges;
 	struct prof_allocator allocator;
 };
@@ -28,8 +29,19 @@ static bool place_nodes(struct prof_graph *v)
 		return false;
 	while (v->places.n < g->nodes.n)
 		vec_put(&v->places, GRAPH_NONE);
-	for (uint32_t i = 0; i < g->shown.n; i++)
-		v->places.data[g->shown.data[i]] = i;
+	if (!byte_table_begin(&v->functions, &v->allocator))
+		return false;
+	for (uint32_t i = 0; i < g->shown.n; i++) {
+		uint32_t node = g->shown.data[i];
+		struct prof_str name =
+			frames_name(&g->frames, graph_frame(g, node));
+
+		v->places.data[node] = i;
+		/* A copy: the profile may be gone before the graph. */
+		if (byte_table_append(&v->functions, name.ptr, name.len,
+		                      &v->allocator) == 0)
+			return false;
+	}
 	return true;
 }
 
@@ -89,6 +101,7 @@ void prof_graph_free(struct prof_graph *v)
 	a = v->allocator;
 	trimmed_release(&v->trimmed);
 	vec_release(&v->places, &a);
+	byte_table_release(&v->functions, &a);
 	vec_release(&v->edges, &a);
 	mem_free(&a, v, sizeof(*v));
 }
@@ -107,7 +120,7 @@ bool prof_get_node(const struct prof_graph *v, uint32_t i,
 	node = &g->nodes.data[id];
 	f = graph_frame(g, id);
 	*out = (struct prof_node){ graph_name(g, id),
-		                   frames_name(&g->frames, f),
+		                   byte_table_get(&v->functions, i + 1),
 		                   frames_string(&g->frames, f->file),
 		                   frames_string(&g->frames, f->object),
 		                   f->line, f->address,

@@ -77,6 +77,13 @@ async function click(p, x, row) {
   await settle(p);
 }
 
+function calibrate() {
+  const a = new Float64Array(1 << 20), t = performance.now();
+  for (let k = 0; k < 6; k++) for (let i = 0; i < a.length; i++) a[i] = (i * 7919) % 1048573 + k;
+  a.sort();
+  return performance.now() - t;
+}
+
 /* In the page: how long each of what a user does keeps it busy. */
 async function useIt() {
   const times = {}, frame = () => new Promise(f => requestAnimationFrame(() => setTimeout(f)));
@@ -265,18 +272,21 @@ const TESTS = {
   },
   async 'is usable with a million nodes'(b) {
     const file = page('million', million()), best = {};
-    let p;
-    /* Other work on the machine takes its time too: the best of some. */
+    let p = await b.newPage(), slow = 1;
+    /* Other work on the machine takes its time too: the best of some counts,
+       beside what a piece of work takes that has 300 ms where all is quiet. */
+    const limit = k => slow * (k === 'ready' ? 2000 : 200);
     for (let i = 0; i < 4; i++) {
-      if (p) await p.close();
+      slow = Math.max(1, await p.evaluate(calibrate) / 300);
+      await p.close();
       const t = Date.now();
       p = await open(b, file);
       const times = { ready: Date.now() - t, ...await p.evaluate(useIt) };
       for (const k in times) best[k] = Math.min(best[k] ?? Infinity, times[k]);
-      if (best.ready < 2000 && Object.keys(best).every(k => k === 'ready' || best[k] < 200)) break;
+      if (Object.keys(best).every(k => best[k] < limit(k))) break;
     }
-    console.log('  million nodes, ms: ' + JSON.stringify(best));
-    for (const k in best) assert.ok(best[k] < (k === 'ready' ? 2000 : 200), k + ' took ' + best[k] + ' ms');
+    console.log(`  million nodes, ms: ${JSON.stringify(best)}; the machine is slower by ${slow.toFixed(2)}`);
+    for (const k in best) assert.ok(best[k] < limit(k), k + ' took ' + best[k] + ' ms');
     return p;
   },
 };

@@ -87,7 +87,7 @@ static const struct node_case {
 	{ "A;B;A 5\n", "B", 0, 5 },
 	{ "A;A;A 2\nA 3\n", "A", 5, 5 },
 	{ "A;B 4\nA;B -4\nA 1\n", "A", 1, 1 },
-	{ "A 9223372036854775807\nA 1\n", "A", INT64_MIN, INT64_MIN },
+	{ "A 9223372036854775806\nB -1\n", "A", INT64_MAX - 1, INT64_MAX - 1 },
 };
 
 START_TEST(test_node)
@@ -246,6 +246,149 @@ START_TEST(test_no_memory)
 }
 END_TEST
 
+/* ---- Sums ---- */
+
+/* What could leave an int64_t is told, not wrapped. */
+START_TEST(test_overflow)
+{
+	static const char *const stacks[] = {
+		"A 9223372036854775807\nA 1\n",
+		"A 9223372036854775807\nB -1\n",
+		"A -9223372036854775808\n",
+	};
+	struct prof_profile *p = make(stacks[_i]);
+	struct prof_graph *g = NULL;
+
+	ck_assert_int_eq(prof_graph_new(&g, p, NULL, NULL), PROF_OVERFLOW);
+	ck_assert_ptr_null(g);
+	prof_profile_free(p);
+}
+END_TEST
+
+/* ---- Instructions ---- */
+
+static enum prof_status fake_find(void *ctx, struct prof_binary *out,
+                                  const struct prof_profile *p,
+                                  uint32_t mapping, uint64_t address,
+                                  struct prof_error *err)
+{
+	(void)ctx, (void)p, (void)mapping, (void)address, (void)err;
+	*out = (struct prof_binary){ .path = "a.out", .base = 0x7000 };
+	return PROF_OK;
+}
+
+static enum prof_status fake_symbols(void *ctx, const char *path,
+                                     prof_symbol_fn put, void *put_ctx,
+                                     struct prof_error *err)
+{
+	(void)ctx, (void)path, (void)err;
+	put(put_ctx, 0x80, (struct prof_str){ "before", 6 });
+	put(put_ctx, 0x100, (struct prof_str){ "work", 4 });
+	put(put_ctx, 0x100, (struct prof_str){ "alias", 5 });
+	put(put_ctx, 0x110, (struct prof_str){ "behind", 6 });
+	return PROF_OK;
+}
+
+static enum prof_status fake_instructions(void *ctx, const char *path,
+                                          uint64_t start, uint64_t end,
+                                          prof_instruction_fn put,
+                                          void *put_ctx,
+                                          struct prof_error *err)
+{
+	static const char *const texts[] = {
+		"mov", "one that is so long that its place has a line", "ret"
+	};
+
+	(void)ctx, (void)path, (void)err;
+	ck_assert_uint_eq(start, 0x100);
+	ck_assert_uint_eq(end, 0x110);
+	for (uint32_t i = 0; i < 3; i++) {
+		struct prof_instruction in = {
+			.address = 0x100 + 4 * i,
+			.text = { texts[i], strlen(texts[i]) },
+			.function = { "work", 4 },
+			.file = { "src/a.c", 7 },
+			.line = i == 0 ? 3 : 4
+		};
+
+		put(put_ctx, &in);
+	}
+	return PROF_OK;
+}
+
+/* Samples in work() at 0x100 (3), in its second instruction (2), behind (1). */
+static struct prof_profile *make_mapped(void)
+{
+	static const uint64_t addresses[] = { 0x7100, 0x7106, 0x7118 };
+	static const char *const names[] = { "work", "work", "behind" };
+	struct prof_builder *b = prof_builder_new(NULL);
+	struct prof_value_type type = { { "samples", 7 }, { "count", 5 } };
+	struct prof_mapping mapping = { .start = 0x7000, .limit = 0x8000,
+		                        .file = { "a.out", 5 } };
+	struct prof_profile *p = NULL;
+	uint32_t id;
+
+	prof_add_sample_type(b, &type);
+	id = prof_add_mapping(b, &mapping);
+	for (uint32_t i = 0; i < 3; i++) {
+		struct prof_function function = {
+			.name = { names[i], strlen(names[i]) }
+		};
+		struct prof_line line = { prof_add_function(b, &function), 1,
+			                  0 };
+		struct prof_location location = { addresses[i], id, 1,
+			                          .lines = &line };
+		uint32_t at = prof_add_location(b, &location);
+		int64_t value = 3 - i;
+
+		prof_add_sample(b, prof_add_stack(b, &at, 1), 0, &value);
+	}
+	ck_assert_int_eq(prof_builder_finish(&p, b, NULL), PROF_OK);
+	return p;
+}
+
+START_TEST(test_disasm)
+{
+	static const char expected[] =
+		"Total: 6\n"
+		"ROUTINE ======================== work\n"
+		"         5          5 (flat, cum) 83.33% of Total\n"
+		"         3          3        100: "
+		"mov                                     ;work a.c:3\n"
+		"                                                            "
+		"              ;work a.c:4\n"
+		"         2          2        104: "
+		"one that is so long that its place has a line\n"
+		"         .          .        108: ret\n";
+	struct prof_disassembler tool = { NULL, fake_find, fake_symbols,
+		                          fake_instructions };
+	struct prof_profile *p = make_mapped();
+	struct failing f = { { failing_resize, &f }, 0, 0 };
+	enum prof_status status = PROF_NOMEM;
+
+	for (long n = 0; status == PROF_NOMEM && n < 10000; n++) {
+		struct prof_buffer out = { 0 };
+		struct prof_report_options o = { .size = sizeof(o),
+			                         .symbol = "^work$",
+			                         .disassembler = &tool,
+			                         .allocator = &f.allocator };
+
+		f.left = n;
+		status = prof_report(p, "disasm", prof_sink_buffer(&out), &o,
+		                     NULL);
+		ck_assert_uint_eq(f.used, 0);
+		if (status == PROF_OK) {
+			ck_assert_int_eq(prof_sink_buffer(&out).write(&out, "",
+			                                              1), 0);
+			ck_assert_str_eq((char *)out.data, expected);
+		}
+		prof_buffer_release(&out);
+	}
+	ck_assert_int_eq(status, PROF_OK);
+	prof_profile_free(p);
+}
+END_TEST
+
 #define N(table) ((int)(sizeof(table) / sizeof((table)[0])))
 
 int main(void)
@@ -261,6 +404,8 @@ int main(void)
 	tcase_add_loop_test(cases, test_edge, 0, N(edge_cases));
 	tcase_add_loop_test(cases, test_shape, 0, N(shape_cases));
 	tcase_add_loop_test(cases, test_no_memory, 0, n_reports);
+	tcase_add_loop_test(cases, test_overflow, 0, 3);
+	tcase_add_test(cases, test_disasm);
 	suite_add_tcase(suite, cases);
 	srunner_run_all(runner, CK_ENV);
 	n_failed = srunner_ntests_failed(runner);
