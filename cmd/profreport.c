@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 enum { EXIT_THRESHOLD = 3 }; /* a --fail-if was met */
@@ -313,10 +314,20 @@ static unsigned output_flags(const struct profreport *c)
 	       (c->settings.syncs ? FILE_SYNC : 0u);
 }
 
-static bool wants_color(const struct profreport *c)
+/* Colours, and as wide as it is, where the report goes to a terminal. */
+static void fit_terminal(struct profreport *c)
 {
-	return isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL &&
-	       !strcmp(c->output.name, "-");
+	const char *plain = getenv("NO_COLOR"), *term = getenv("TERM");
+	struct winsize size;
+
+	if ((c->output_name != NULL && strcmp(c->output_name, "-") != 0) ||
+	    !isatty(STDOUT_FILENO))
+		return;
+	c->options.color = (plain == NULL || *plain == '\0') &&
+	                   (term == NULL || strcmp(term, "dumb") != 0);
+	if (c->options.width == 0 && !strcmp(c->report, "flame") &&
+	    ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
+		c->options.width = size.ws_col;
 }
 
 static int run(struct profreport *c)
@@ -339,7 +350,7 @@ static int run(struct profreport *c)
 	if (file_output_open(&c->output, c->output.name, output_flags(c),
 	                     &c->progress, &err) != PROF_OK)
 		code = tell_error(&c->on_output, &err);
-	c->options.color = wants_color(c);
+	fit_terminal(c);
 	if (code == CLI_CONTINUE)
 		code = !strcmp(c->report, "diff") ? report_diff(c)
 		                                  : report_inputs(c);

@@ -254,7 +254,8 @@ static const struct cli_option output_options[] = {
 	{ .name = "title", .arg = "TEXT", .type = CLI_TEXT, OPTION(title),
 	  .help = "html, svg: the title" },
 	{ .name = "width", .arg = "N", .type = CLI_COUNT32, OPTION(width),
-	  .help = "flame: columns (80); svg: pixels (1200)" },
+	  .help = "flame: columns (the terminal's, or 80); svg: pixels "
+	          "(1200)" },
 	{ .name = "source-path", .arg = "DIRS", .type = CLI_TEXT,
 	  OPTION(source_path), .help = "list: where sources are (.)" },
 	{ .name = "trim-path", .arg = "DIRS", .type = CLI_TEXT,

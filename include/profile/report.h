@@ -85,7 +85,7 @@ struct prof_report_options {
 	bool drop_negative; /* leave out nodes whose flat (or cum) is < 0 */
 	bool no_trim;       /* all nodes and edges */
 	bool short_header;  /* top, tree: without file, time and duration */
-	bool color;         /* flame: for a terminal */
+	bool color;         /* flame, top: for a terminal */
 	bool json;          /* tags, info: as JSON */
 	/* Trimming: a node below node_fraction of the total goes, so does an
 	   edge below edge_fraction; negative: none. Of the nodes left the

@@ -6,6 +6,8 @@
 
 #include "report/report.h"
 
+#include <math.h>
+
 /* Whether calls of a node were inlined: " (inline)", all of them. */
 static const char *inline_mark(const struct graph *g, uint32_t node)
 {
@@ -19,6 +21,18 @@ static const char *inline_mark(const struct graph *g, uint32_t node)
 	return n_inline == in.n ? " (inline)" : " (partial-inline)";
 }
 
+/* On a terminal: what is hot is red, what is next to nothing dim. */
+static const char *color_of(const struct reporting *r, int64_t value)
+{
+	double share = r->total == 0
+	               ? 0 : fabs((double)value / (double)r->total);
+
+	if (!r->o.color)
+		return "";
+	return share >= 0.1 ? "\x1b[1;31m" : share >= 0.02 ? "\x1b[33m"
+	       : share < 0.001 ? "\x1b[2m" : "";
+}
+
 static void write_node(struct reporting *r, const struct graph *g,
                        uint32_t id, int64_t *sum)
 {
@@ -28,16 +42,19 @@ static void write_node(struct reporting *r, const struct graph *g,
 	struct measure_text cum_text = report_value(r, cum);
 	struct measure_text share = measure_percentage(flat, r->total);
 	struct measure_text sum_share, cum_share;
+	const char *end = r->o.color ? "\x1b[0m" : "";
 
 	*sum = measure_add(*sum, flat);
 	sum_share = measure_percentage(*sum, r->total);
 	cum_share = measure_percentage(cum, r->total);
-	output_printf(r->out, "%10s %s %s %10s %s  ", flat_text.text,
-	              share.text, sum_share.text, cum_text.text,
-	              cum_share.text);
+	output_printf(r->out, "%s%10s %s%s %s %s%10s %s%s  ",
+	              color_of(r, flat), flat_text.text, share.text, end,
+	              sum_share.text, color_of(r, cum), cum_text.text,
+	              cum_share.text, end);
+	output_text(r->out, color_of(r, flat));
 	output_visible(r->out, graph_name(g, id));
 	output_text(r->out, inline_mark(g, id));
-	output_char(r->out, '\n');
+	output_printf(r->out, "%s\n", end);
 }
 
 static enum prof_status write_top(struct reporting *r, struct prof_error *err)
@@ -49,8 +66,9 @@ static enum prof_status write_top(struct reporting *r, struct prof_error *err)
 	if (status != PROF_OK)
 		goto done;
 	header_graph(r, &t, HEADER_SHORT, header_write_line, r);
-	output_printf(r->out, "%10s %5s%% %5s%% %10s %5s%%\n", "flat", "flat",
-	              "sum", "cum", "cum");
+	output_printf(r->out, "%s%10s %5s%% %5s%% %10s %5s%%%s\n",
+	              r->o.color ? "\x1b[1m" : "", "flat", "flat", "sum",
+	              "cum", "cum", r->o.color ? "\x1b[0m" : "");
 	for (size_t i = 0; i < t.graph.shown.n; i++)
 		write_node(r, &t.graph, t.graph.shown.data[i], &sum);
 done:

@@ -1,13 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * traces: every sample with its labels and its stack, in the profile's order.
+ * traces: each stack with its labels, in the profile's order. Samples that
+ * differ in their values alone are one, as they are for pprof.
  */
 
 #include "base/varint.h"
 #include "report/report.h"
 
+#include <string.h>
+
 #define SEPARATOR                                                             \
 	"-----------+-------------------------------------------------------\n"
+
+/* Samples with one stack and one set of labels: the first, and the sum. */
+struct trace {
+	struct row_sample key;
+	struct weight sum;
+};
 
 struct traces {
 	struct reporting *r;
@@ -15,6 +24,9 @@ struct traces {
 	struct byte_table names; /* of frame i: string i + 1 */
 	struct label_units units;
 	struct label_set set;
+	VEC(struct trace) all;   /* by first appearance */
+	struct hash_index index; /* of all */
+	uint64_t seed;
 };
 
 static void put_right(struct output *out, struct prof_str s)
@@ -84,23 +96,71 @@ static void write_frames(struct traces *t, uint32_t location,
 	}
 }
 
-static bool write_sample(struct traces *t, uint32_t i)
+static bool is_zero(const struct prof_profile *p, const int64_t *values)
+{
+	for (size_t i = 0; i < p->sample_types.n; i++)
+		if (values[i] != 0)
+			return false;
+	return true;
+}
+
+/* The trace with this key, new if need be; NULL: no memory. */
+static struct trace *find_trace(struct traces *t, struct row_sample key)
+{
+	uint64_t hash = hash_bytes(&key, sizeof(key), t->seed);
+	const struct prof_allocator *a = t->r->a;
+	uint32_t id;
+	size_t slot;
+
+	if (!hash_index_reserve(&t->index, 1, a) ||
+	    !vec_reserve(&t->all, 1, a))
+		return NULL;
+	for (slot = hash_index_first(&t->index, hash);
+	     (id = t->index.slots[slot].id) != 0;
+	     slot = hash_index_next(&t->index, slot))
+		if (!memcmp(&t->all.data[id - 1].key, &key, sizeof(key)))
+			return &t->all.data[id - 1];
+	vec_put(&t->all, (struct trace){ .key = key });
+	hash_index_put(&t->index, slot, hash, (uint32_t)t->all.n);
+	return &t->all.data[t->all.n - 1];
+}
+
+static bool add_samples(struct traces *t)
+{
+	const struct reporting *r = t->r;
+	const struct prof_profile *p = r->p;
+	const int64_t *values = p->values.data;
+
+	for (size_t i = 0; i < p->samples.n;
+	     i++, values += p->sample_types.n) {
+		struct weight w = { values[r->column],
+			            r->o.mean ? values[0] : 0 };
+		struct trace *trace;
+
+		if (is_zero(p, values))
+			continue;
+		trace = find_trace(t, p->samples.data[i]);
+		if (trace == NULL)
+			return false;
+		weight_add(&trace->sum, w);
+	}
+	return true;
+}
+
+static bool write_trace(struct traces *t, const struct trace *trace)
 {
 	struct reporting *r = t->r;
-	const struct prof_profile *p = r->p;
-	const int64_t *values = p->values.data + i * p->sample_types.n;
-	const struct row_sample *row = &p->samples.data[i];
-	struct prof_str packed = byte_table_get(&p->stacks, row->stack);
+	struct prof_str packed = byte_table_get(&r->p->stacks,
+	                                        trace->key.stack);
 	const unsigned char *at = (const unsigned char *)packed.ptr;
 	const unsigned char *end = at + packed.len;
-	struct weight w = { values[r->column], r->o.mean ? values[0] : 0 };
-	struct measure_text text = report_value(r, weight_mean(w));
+	struct measure_text text = report_value(r, weight_mean(trace->sum));
 	const char *value = text.text;
 
 	if (at == end)
 		return true;
 	output_text(r->out, SEPARATOR);
-	if (!write_labels(t, row->label_set))
+	if (!write_labels(t, trace->key.label_set))
 		return false;
 	while (at < end) {
 		uint32_t location;
@@ -121,10 +181,10 @@ static bool write_samples(struct traces *t)
 	if (!frames_init(&t->frames, r->p, parts, r->o.trim_path,
 	                 r->o.source_path, r->a) ||
 	    !frames_names(&t->names, &t->frames, NULL) ||
-	    !label_units_init(&t->units, r->p, r->a))
+	    !label_units_init(&t->units, r->p, r->a) || !add_samples(t))
 		return false;
-	for (uint32_t i = 0; i < r->p->samples.n; i++)
-		if (!write_sample(t, i))
+	for (size_t i = 0; i < t->all.n; i++)
+		if (!write_trace(t, &t->all.data[i]))
 			return false;
 	return true;
 }
@@ -132,7 +192,7 @@ static bool write_samples(struct traces *t)
 static enum prof_status write_traces(struct reporting *r,
                                      struct prof_error *err)
 {
-	struct traces t = { .r = r };
+	struct traces t = { .r = r, .seed = hash_seed() };
 	bool is_ok;
 
 	header_profile(r, header_write_line, r);
@@ -142,6 +202,8 @@ static enum prof_status write_traces(struct reporting *r,
 	byte_table_release(&t.names, r->a);
 	label_units_release(&t.units, r->a);
 	label_set_release(&t.set, r->a);
+	vec_release(&t.all, r->a);
+	hash_index_release(&t.index, r->a);
 	return is_ok ? PROF_OK : error_nomem(err);
 }
 

@@ -61,27 +61,31 @@ static enum prof_status write_matching(struct reporting *r,
                                        struct prof_error *err)
 {
 	const struct graph *g = &t->graph;
-	size_t n_matched = 0;
+	VEC(uint32_t) matched = { 0 };
 	int64_t sum = 0;
 
+	/* Nothing is written where nothing matches. */
+	if (!vec_reserve(&matched, g->shown.n, r->a))
+		return error_nomem(err);
+	for (size_t i = 0; i < g->shown.n; i++)
+		if (re == NULL ||
+		    regex_matches(re, graph_name(g, g->shown.data[i])))
+			vec_put(&matched, g->shown.data[i]);
+	if (re != NULL && matched.n == 0) {
+		vec_release(&matched, r->a);
+		return error_set(err, PROF_INVALID,
+		                 "no matches found for regexp: %s",
+		                 r->o.symbol);
+	}
 	header_graph(r, t, HEADER_SHORT, header_write_line, r);
 	output_text(r->out, SEPARATOR
 	            "      flat  flat%   sum%        cum   cum%   "
 	            "calls calls% + context \t \t \n");
-	for (size_t i = 0; i < g->shown.n; i++) {
-		uint32_t id = g->shown.data[i];
-
-		if (re != NULL && !regex_matches(re, graph_name(g, id)))
-			continue;
-		n_matched++;
-		write_node(r, g, id, &sum);
-	}
+	for (size_t i = 0; i < matched.n; i++)
+		write_node(r, g, matched.data[i], &sum);
 	if (g->shown.n > 0)
 		output_text(r->out, SEPARATOR);
-	if (re != NULL && n_matched == 0)
-		return error_set(err, PROF_INVALID,
-		                 "no matches found for regexp: %s",
-		                 r->o.symbol);
+	vec_release(&matched, r->a);
 	return PROF_OK;
 }
 

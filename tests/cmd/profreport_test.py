@@ -10,6 +10,7 @@ beside the source tree); without it those tests are skipped.
 import json
 import os
 import pathlib
+import pty
 import shlex
 import shutil
 import subprocess
@@ -25,6 +26,16 @@ CORPUS = pathlib.Path(os.environ.get("PROFILE_CORPUS",
 
 # The example of the docs: flat A 1, B 1, C 4; cum A 6, B 4, C 4.
 SEED = "A 1\nA;B 1\nA;B;C 3\nA;C 1\n"
+TWICE = """profile: 1
+sample_types: [n/count]
+functions:
+- {fn: a}
+locations:
+- {addr: 1, lines: [{f: 1}]}
+samples:
+- {v: [2], at: [1]}
+- {v: [3], at: [1]}
+"""
 # More than an int64_t can hold.
 BEYOND = "A 9223372036854775807\nB 9223372036854775807\n"
 HOSTILE = ('main;</script><b> 3\nmain;"q\'&<![CDATA[ 2\nmain;a\x01b 1\n'
@@ -41,6 +52,23 @@ def run(args, stdin=b"", code=0):
     return done.stdout
 
 
+def on_terminal(args, variables):
+    """What a terminal gets."""
+    ours, theirs = pty.openpty()
+    subprocess.run([PROFREPORT, *args], input=SEED.encode(), stdout=theirs,
+                   stderr=subprocess.PIPE, check=True, timeout=60,
+                   env=dict({"PATH": os.environ["PATH"]}, **variables))
+    os.close(theirs)
+    text = b""
+    try:
+        while True:
+            text += os.read(ours, 65536)
+    except OSError: # the end of a terminal
+        pass
+    os.close(ours)
+    return text.decode().replace("\r\n", "\n")
+
+
 # Report, input, and what must be a line of the output.
 LINES = [
     (["top"], SEED,
@@ -55,6 +83,8 @@ LINES = [
     (["tree", "--divide-by=0.5"], SEED,
      "                                                 8   100% |   A"),
     (["traces"], "A;B 2\n", "         2   B"),
+    # Equal stacks are one, by first appearance; what is 0 is left out.
+    (["traces", "--symbolize=none"], TWICE, "         5   a"),
     (["flame", "--width=12"], SEED, "|A         |"),
     (["top", "-unit=kB", "--sample-types=x/bytes"], "A 2048\n",
      "       2kB   100%   100%        2kB   100%  A"),
@@ -133,7 +163,17 @@ class Reports(unittest.TestCase):
                 run([report], BEYOND)
 
     def test_no_match(self):
-        run(["peek", "nowhere"], SEED, code=2)
+        for report in ("peek", "list", "disasm"):
+            with self.subTest(report=report):
+                self.assertEqual(run([report, "nowhere"], SEED, code=2), b"")
+
+    def test_terminal(self):
+        for report, colored in (("top", "\x1b[1;31m         4 66.67%"),
+                                ("flame", "\x1b[48;5;")):
+            with self.subTest(report=report):
+                self.assertIn(colored, on_terminal([report], {}))
+                self.assertNotIn("\x1b",
+                                 on_terminal([report], {"NO_COLOR": "1"}))
 
     def test_json(self):
         graph = json.loads(run(["top", "--json"], SEED))
