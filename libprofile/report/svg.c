@@ -65,13 +65,39 @@ static void put_xml(struct output *out, struct prof_str s, size_t max)
 	}
 }
 
-static int hue_of(struct prof_str name)
-{
-	uint32_t hash = 7;
+/* Chosen so that Go's main is warm, and its runtime is not. */
+#define HASH_SEED 41296
 
-	for (size_t i = 0; i < name.len; i++)
-		hash = hash * 31 + (unsigned char)name.ptr[i];
-	return (int)(hash % 55);
+static uint32_t hash_text(const char *s, size_t n, uint32_t hash)
+{
+	for (size_t i = 0; i < n; i++)
+		hash = (hash * 31 + (unsigned char)s[i]) % 99991;
+	return hash;
+}
+
+/*
+ * As on the page: a package has a hue, two of three a warm one, and its
+ * functions differ a little in lightness. A package is the path and what is
+ * before the first of ".:(" behind it.
+ */
+static void put_hue(struct output *out, struct prof_str name)
+{
+	size_t path = name.len, n;
+	uint32_t hash;
+	int shift = (int)(hash_text(name.ptr, name.len, HASH_SEED) % 7) - 3;
+
+	while (path > 0 && name.ptr[path - 1] != '/')
+		path--;
+	for (n = path; n < name.len && !strchr(".:(", name.ptr[n]);)
+		n++;
+	hash = hash_text(name.ptr + path, n - path, HASH_SEED);
+	hash = hash_text(name.ptr, path, hash);
+	if (hash % 3 != 0)
+		output_printf(out, "hsl(%u 86%% %d%%)", 4 + hash % 49,
+		              76 + shift);
+	else
+		output_printf(out, "hsl(%u 50%% %d%%)", 165 + hash % 140,
+		              76 + shift);
 }
 
 static void put_fill(struct svg *s, uint32_t node)
@@ -81,12 +107,11 @@ static void put_fill(struct svg *s, uint32_t node)
 	int strength = (int)(100 * pow(fabs(change), 0.6));
 
 	if (!s->is_diff)
-		output_printf(s->r->out, "hsl(%d 80%% 68%%)",
-		              hue_of(stack_name(&s->tree, node)));
+		put_hue(s->r->out, stack_name(&s->tree, node));
 	else
 		output_printf(s->r->out, "hsl(%d %d%% %d%%)",
-		              change > 0 ? 4 : 214, strength,
-		              90 - strength / 4);
+		              change > 0 ? 8 : 212, 10 + 3 * strength / 4,
+		              90 - strength / 5);
 }
 
 static int64_t whole(double value)
@@ -127,7 +152,8 @@ static void put_box(struct svg *s, uint32_t node)
 	output_text(out, "<g>");
 	put_title(s, node);
 	output_printf(out, "<rect x=\"%.1f\" y=\"%u\" width=\"%.1f\" "
-	              "height=\"%d\" fill=\"", s->x[node], y, width, ROW - 1);
+	              "height=\"%d\" fill=\"", s->x[node], y,
+	              width > 2 ? width - 0.8 : width, ROW - 1);
 	put_fill(s, node);
 	output_text(out, "\"/>");
 	if (width > 4 + 3 * LETTER) {
@@ -174,11 +200,13 @@ static void put_head(struct svg *s)
 	              "width=\"%u\" height=\"%u\" viewBox=\"0 0 %u %u\" "
 	              "role=\"img\">\n", width, height, width, height);
 	output_text(out, "<style>text{font:12px ui-monospace,Menlo,Consolas,"
-	            "monospace;fill:#111}.t{fill:#333}svg{background:#fff}"
-	            "rect{stroke:none}@media(prefers-color-scheme:dark){"
-	            "svg{background:#17181a}.t{fill:#ddd}"
-	            "rect{filter:brightness(.85)}}</style>\n"
-	            "<text class=\"t\" x=\"3\" y=\"17\">");
+	            "monospace;fill:#241a12;pointer-events:none}"
+	            ".t{font:600 13px system-ui,sans-serif;fill:#1d1b19}"
+	            "svg{background:#fdfcfb}rect{rx:2px}"
+	            "g:hover rect{stroke:#b8450b;stroke-width:1.5}"
+	            "@media(prefers-color-scheme:dark){svg{background:#161513}"
+	            ".t{fill:#eceae6}rect{filter:brightness(.82)}}</style>\n"
+	            "<text class=\"t\" x=\"4\" y=\"17\">");
 	if (s->r->o.title != NULL) {
 		put_xml(out, (struct prof_str){ s->r->o.title,
 		                                strlen(s->r->o.title) },

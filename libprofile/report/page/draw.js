@@ -81,7 +81,7 @@ const paints = [];
 function paint(f) {
   if (paints[f]) return paints[f];
   const name = T.frames[f].name, cut = Math.max(name.lastIndexOf('/'), 0), pack = /^[^.:(]*/.exec(name.slice(cut))[0] + name.slice(0, cut);
-  const hash = (s, h = 7) => { for (let i = 0; i < s.length; i++) h = (h * 31 + s.charCodeAt(i)) % 99991; return h; };
+  const hash = (s, h = 41296) => { for (let i = 0; i < s.length; i++) h = (h * 31 + s.charCodeAt(i)) % 99991; return h; };
   const h = hash(pack);
   return paints[f] = { hue: h % 3 ? 4 + h % 49 : 165 + h % 140, cool: h % 3 === 0, shift: hash(name) % 7 - 3 };
 }
