@@ -15,6 +15,9 @@ const struct cli_option read_any_options[] = {
 	  .help = "what was skipped or cut off is an error, no note" },
 	{ .name = "salvage", .type = CLI_FLAG, READ(salvage),
 	  .help = "keep what is whole before a cut or a damage" },
+	{ .name = "scale", .arg = "N", .type = CLI_COUNT, READ(scale),
+	  .help = "multiply each value by N; collapsed stacks may have "
+	          "fractions then" },
 	{ 0 }
 };
 
@@ -24,8 +27,6 @@ const struct cli_option read_collapsed_options[] = {
 	{ .name = "sample-types", .arg = "LIST", .type = CLI_TEXT,
 	  READ(sample_types),
 	  .help = "their types and units: \"a/b c/d\" (samples/count)" },
-	{ .name = "scale", .arg = "N", .type = CLI_COUNT, READ(scale),
-	  .help = "values may be fractions; each is multiplied by N" },
 	{ .name = "diff", .type = CLI_FLAG, READ(diff),
 	  .help = "two values a line: before and after" },
 	{ .name = "escape", .type = CLI_FLAG, READ(escape),

@@ -118,11 +118,12 @@ struct prof_read_options {
 	struct prof_notes notes;
 	bool strict;        /* a note is an error */
 	bool salvage;       /* keep what is whole before a cut or a damage */
+	uint64_t scale;     /* a profile's values times this; 0: 1. Those of
+	                       collapsed stacks may then have fractions */
 
 	/* collapsed */
 	uint32_t columns;   /* values at the end of a line; 0: 1 */
 	const char *sample_types; /* "type/unit type/unit"; NULL: samples/count */
-	uint64_t scale;     /* values are fractions: times this; 0: integers */
 	bool diff;          /* two values a line: before and after */
 	bool escape;        /* undo \; \\ \n \xNN in names */
 	bool annotations;   /* read _[k] _[i] _[j] into structure */

@@ -270,6 +270,7 @@ static int probe(const unsigned char *head, size_t size)
 }
 
 const struct format collapsed_format = {
+	.scales = true,
 	.info = {
 		.name = "collapsed",
 		.about = "collapsed stacks, a line each: root;...;leaf count",

@@ -38,6 +38,7 @@ struct format_writing {
 struct format {
 	struct prof_format_info info;
 	bool is_gzipped; /* unless the caller asks otherwise */
+	bool scales;     /* it reads fractions, and does options.scale itself */
 	/*
 	 * How sure the first bytes head[size] (512 of them where the input has
 	 * so many) make it that this is the format: 0 no, 1 it could be, 2 it

@@ -225,6 +225,19 @@ static enum prof_status read_folded(struct reading *g, struct prof_builder *b,
 	return status;
 }
 
+/* All values times `scale`. */
+static enum prof_status scale_values(struct prof_profile *p, uint64_t scale,
+                                     struct prof_error *err)
+{
+	for (size_t i = 0; i < p->values.n; i++)
+		if (__builtin_mul_overflow(p->values.data[i], scale,
+		                           &p->values.data[i]))
+			return error_set(err, PROF_OVERFLOW, "a value times "
+			                 "the scale %" PRIu64 " leaves the "
+			                 "range of 64 bits", scale);
+	return PROF_OK;
+}
+
 static enum prof_status read_profile(struct reading *g,
                                      struct prof_profile **out,
                                      struct prof_error *err)
@@ -253,7 +266,13 @@ static enum prof_status read_profile(struct reading *g,
 	status = prof_builder_finish(&p, b, err);
 	if (status != PROF_OK)
 		return status;
+	if (g->options.scale > 1 && !g->format->scales)
+		status = scale_values(p, g->options.scale, err);
 	p->allocator = g->inner;
+	if (status != PROF_OK) {
+		prof_profile_free(p);
+		return status;
+	}
 	*out = p;
 	return PROF_OK;
 }
