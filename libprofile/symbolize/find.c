@@ -116,6 +116,7 @@ struct search {
 	enum find_result result;
 	bool needs_crc; /* the file has to have this checksum */
 	uint32_t crc;
+	bool (*suits)(const struct elf *elf); /* what it has; NULL: any does */
 };
 
 static void worsen(struct search *s, enum find_result result)
@@ -152,6 +153,10 @@ static bool try_path(struct search *s, const char *path)
 	    (s->needs_crc && checksum(s->file->image) != s->crc)) {
 		close_elf(s->elf, s->file);
 		worsen(s, FIND_MISMATCH);
+		return false;
+	}
+	if (s->suits && !s->suits(s->elf)) {
+		close_elf(s->elf, s->file);
 		return false;
 	}
 	s->result = FIND_OK;
@@ -285,6 +290,13 @@ static bool has_debug_info(const struct elf *elf)
 	return s && s->type != ELF_SHT_NOBITS;
 }
 
+static bool has_symbols(const struct elf *elf)
+{
+	const struct elf_section *s = elf_find(elf, ".symtab");
+
+	return s && s->type != ELF_SHT_NOBITS;
+}
+
 /* DIR of a path, with the '/'; "" for a name alone. */
 static int directory_size(const char *path)
 {
@@ -321,24 +333,40 @@ static bool try_debuglink(struct search *s, const struct found_files *f,
 	return false;
 }
 
+static bool try_debug(struct search *s, const struct found_files *f,
+                      const struct find_options *o)
+{
+	const char *lists[2] = { o->binary_path, o->debug_path };
+	char dir[PATH_MAX];
+
+	for (int i = 0; i < 2; i++)
+		while (next_directory(&lists[i], dir))
+			if (try_by_build_id(s, dir, "", ""))
+				return true;
+	return try_debuglink(s, f, o);
+}
+
+/*
+ * What these directories have by a build id may be the binary once more, as
+ * stripped as before: only a file that has what is missing ends the search.
+ */
 static void find_debug(struct found_files *f, const struct find_options *o)
 {
-	char id[2 * BUILD_ID_MAX + 1], dir[PATH_MAX];
-	struct search s = { .elf = &f->debug, .file = &f->debug_file };
-	const char *lists[2] = { o->binary_path, o->debug_path };
+	char id[2 * BUILD_ID_MAX + 1], path[PATH_MAX];
+	struct search s = { .elf = &f->debug, .file = &f->debug_file,
+		            .suits = has_debug_info };
 
 	build_id_text(elf_build_id(&f->main), id);
 	s.build_id = (struct prof_str){ id, strlen(id) };
-	for (int i = 0; i < 2; i++)
-		while (next_directory(&lists[i], dir))
-			if (try_by_build_id(&s, dir, "", ""))
-				return;
-	if (try_debuglink(&s, f, o))
+	if (try_debug(&s, f, o) ||
+	    (o->use_debuginfod &&
+	     debuginfod_fetch(s.build_id, DEBUGINFOD_DEBUGINFO, path,
+	                      sizeof(path)) &&
+	     try_path(&s, path)) ||
+	    has_symbols(&f->main))
 		return;
-	if (o->use_debuginfod &&
-	    debuginfod_fetch(s.build_id, DEBUGINFOD_DEBUGINFO, dir,
-	                     sizeof(dir)))
-		(void)try_path(&s, dir);
+	s.suits = has_symbols;
+	(void)try_debug(&s, f, o);
 }
 
 /* The file dwz moved what several had in common to. */

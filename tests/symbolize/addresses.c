@@ -57,6 +57,8 @@ static void take(struct arguments *a, const char *name, const char *value)
 		a->options.n_threads = (uint32_t)number;
 	else if (strcmp(name, "inlines") == 0)
 		a->options.no_inlines = number == 0;
+	else if (strcmp(name, "debuginfod") == 0)
+		a->options.debuginfod = number != 0;
 	else if (strcmp(name, "binary_path") == 0)
 		a->options.binary_path = value;
 	else if (strcmp(name, "debug_path") == 0)
