@@ -266,6 +266,41 @@ static size_t stub_suffix(struct prof_str name)
 	               : 0;
 }
 
+static bool is_letter(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+
+static bool is_word(struct prof_str s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (!is_letter(s.ptr[i]) &&
+		    !memchr("0123456789.$-", s.ptr[i], 13))
+			return false;
+	return s.len > 0;
+}
+
+/*
+ * A .symtab may tell the version of a symbol: NAME@VERSION, and @@ where it is
+ * the default one. Returns the size of NAME. Only what a linker's version
+ * script may call so: other languages have '@' in names.
+ */
+static size_t without_version(struct prof_str name)
+{
+	const char *at = memchr(name.ptr, '@', name.len);
+	struct prof_str before, version;
+
+	if (!at)
+		return name.len;
+	before = (struct prof_str){ name.ptr, (size_t)(at - name.ptr) };
+	version = (struct prof_str){ at + 1, name.len - before.len - 1 };
+	if (version.len > 0 && *version.ptr == '@')
+		version = (struct prof_str){ at + 2, version.len - 1 };
+	return is_word(before) && is_word(version) && is_letter(*version.ptr)
+	               ? before.len
+	               : name.len;
+}
+
 struct prof_str demangle(struct demangler *d, struct prof_str name)
 {
 	struct prof_str base = { name.ptr, name.len - stub_suffix(name) };
@@ -273,6 +308,7 @@ struct prof_str demangle(struct demangler *d, struct prof_str name)
 
 	if (d->mode == PROF_DEMANGLE_NONE || name.len == 0)
 		return name;
+	base.len = without_version(base);
 	base.len = without_clone_suffix(base);
 	/* DWARF has names with template arguments that are not mangled. */
 	if (!(is_mangled(base) && decode_copy(d, base)) &&

@@ -50,6 +50,19 @@ static const struct demangle_case {
 	{ "_Znwm@plt", "operator new@plt", "operator new@plt",
 	  "operator new(unsigned long)@plt" },
 	{ "puts@plt", "puts@plt", "puts@plt", "puts@plt" },
+	/* The version of a symbol; and '@' that is none. */
+	{ "clock_nanosleep@@GLIBC_2.17", "clock_nanosleep", "clock_nanosleep",
+	  "clock_nanosleep" },
+	{ "memcpy@GLIBC_2.2.5", "memcpy", "memcpy", "memcpy" },
+	{ "memcpy@GLIBC_2.14@plt", "memcpy@plt", "memcpy@plt", "memcpy@plt" },
+	{ "_ZNSt9exceptionD1Ev@@GLIBCXX_3.4", "std::exception::~exception",
+	  "std::exception::~exception", "std::exception::~exception()" },
+	{ "a@", "a@", "a@", "a@" },
+	{ "a@@", "a@@", "a@@", "a@@" },
+	{ "@GLIBC_2.17", "@GLIBC_2.17", "@GLIBC_2.17", "@GLIBC_2.17" },
+	{ "user@12", "user@12", "user@12", "user@12" },
+	{ "at@scope/pkg", "at@scope/pkg", "at@scope/pkg", "at@scope/pkg" },
+	{ "a@b@c", "a@b@c", "a@b@c", "a@b@c" },
 	{ "", "", "", "" },
 };
 
