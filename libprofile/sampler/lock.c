@@ -93,6 +93,14 @@ static struct wait_bucket *find_bucket(struct wait_table *t, uint32_t stack)
 	return &t->buckets[i];
 }
 
+/* With the lock held: a load and a store, as it would be without _Atomic. */
+static void add(_Atomic double *to, double x)
+{
+	atomic_store_explicit(
+		to, atomic_load_explicit(to, memory_order_relaxed) + x,
+		memory_order_relaxed);
+}
+
 void locks_add(struct wait_table *t, uint32_t stack, double count,
                double delay_ns)
 {
@@ -101,8 +109,8 @@ void locks_add(struct wait_table *t, uint32_t stack, double count,
 	futex_lock_take(&wait_lock);
 	b = stack != 0 ? find_bucket(t, stack) : NULL;
 	if (b) {
-		b->count += count;
-		b->delay_ns += delay_ns;
+		add(&b->count, count);
+		add(&b->delay_ns, delay_ns);
 	} else {
 		atomic_fetch_add(&t->lost, 1);
 	}

@@ -22,9 +22,10 @@ enum {
 	LOCK_SLOTS = 4096
 };
 
+/* Who adds has the lock; who reads has not, and may be another process. */
 struct wait_bucket {
-	uint32_t stack;
-	double count, delay_ns; /* scaled: what was left out is added */
+	uint32_t stack; /* there before wait_table.n has it */
+	_Atomic double count, delay_ns; /* scaled: what was left out is added */
 };
 
 /* In the state that may be shared. */

@@ -29,6 +29,14 @@ int32_t prof_set_mutex_fraction(int32_t fraction)
 	               : 0;
 }
 
+/* Not what another process may have put there: NaN, 1e300. */
+static int64_t whole(const _Atomic double *sum)
+{
+	const double x = atomic_load_explicit(sum, memory_order_relaxed);
+
+	return x >= 0 && x < 0x1p62 ? (int64_t)(x + 0.5) : 0;
+}
+
 size_t lock_records(struct prof_block_record *recs, size_t size,
                     const struct wait_table *t, const struct stack_table *stacks)
 {
@@ -42,11 +50,8 @@ size_t lock_records(struct prof_block_record *recs, size_t size,
 		const struct wait_bucket *b = &t->buckets[i + 1];
 
 		memset(&recs[i], 0, sizeof(recs[i]));
-		/* Not what another process may have put there: NaN, 1e300. */
-		if (b->count >= 0 && b->count < 0x1p62)
-			recs[i].count = (int64_t)(b->count + 0.5);
-		if (b->delay_ns >= 0 && b->delay_ns < 0x1p62)
-			recs[i].cycles = (int64_t)(b->delay_ns + 0.5);
+		recs[i].count = whole(&b->count);
+		recs[i].cycles = whole(&b->delay_ns);
 		depth = stacks_get(stacks, b->stack, &pcs);
 		if (depth > WAIT_DEPTH)
 			depth = WAIT_DEPTH;
