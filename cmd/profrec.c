@@ -310,11 +310,14 @@ int main(int argc, char **argv)
 		return 1;
 	signals_take();
 	s.command = launch_start(&w, name);
-	if (s.command < 0)
+	if (s.command < 0) {
+		signals_end();
 		return 1;
+	}
 	s.started = seconds_now();
 	s.shows_progress = !w.is_quiet && isatty(STDERR_FILENO);
 	run(&s);
+	signals_end();
 	code = finish(&s) ? 0 : 1;
 	fflush(stderr);
 	return s.status == 0 ? code : exit_like(s.status);

@@ -82,11 +82,13 @@ bool output_check(const struct wishes *w);
 /* ---- Signals ---- */
 
 /*
- * What comes from the terminal goes to the program as well, so it is not for
- * us; what is sent to us alone is passed on. Signals wait until
- * signals_wait(). Before the program is started.
+ * What is sent to the process group, by the terminal say, goes to the program
+ * as well, so it is not for us; what is sent to us alone is passed on. Signals
+ * wait until signals_wait(). Before the program is started.
  */
 void signals_take(void);
+/* After the program's end: nothing is passed on any more. */
+void signals_end(void);
 /* In the child: as they were. */
 void signals_give_back(void);
 /* Waits for input on fd, a signal, or ms milliseconds. */

@@ -1,22 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Signals and job control. The program is in our process group, so the
- * terminal's ^C, ^\ and ^Z reach it without us, and it may do with them what
- * it likes: we ignore them, end when it ends and stop when it stops. To the
- * shell we are the program.
+ * Signals and job control. The program is in our process group, so what is
+ * sent to the group (the terminal's ^C, ^\ and ^Z, a shell's `kill %1`)
+ * reaches it without us, and it may do with it what it likes: we end when it
+ * ends and stop when it stops. To the shell we are the program.
+ *
+ * What is sent to us alone is to be passed on, and what is sent to the group
+ * is not, or the program gets it twice. A signal does not tell: kill(PID) and
+ * kill(-GROUP) look the same. So there is a witness, a process that does
+ * nothing in our group: what is pending there was sent to all.
  */
 #include "profrec.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-static const int ignored[] = { SIGINT,  SIGQUIT, SIGPIPE,
-	                       SIGTSTP, SIGTTIN, SIGTTOU };
-static const int passed_on[] = { SIGTERM, SIGHUP, SIGUSR1, SIGUSR2 };
+static const int ignored[] = { SIGPIPE, SIGTSTP, SIGTTIN, SIGTTOU };
+static const int passed_on[] = { SIGINT, SIGQUIT, SIGTERM,
+	                         SIGHUP, SIGUSR1, SIGUSR2 };
 
 enum {
 	N_IGNORED = sizeof(ignored) / sizeof(ignored[0]),
@@ -36,6 +45,57 @@ static void on_signal(int signal)
 			has_come[i] = 1;
 }
 
+/* ---- The witness ---- */
+
+static pid_t witness = -1;
+
+static void start_witness(void)
+{
+	const pid_t parent = getpid();
+	sigset_t all;
+
+	witness = fork();
+	if (witness != 0)
+		return;
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* Who waits for the end of our output shall not wait for this one. */
+	close_range(0, ~0u, 0);
+	while (getppid() == parent)
+		pause();
+	_exit(0);
+}
+
+static void end_witness(pid_t pid)
+{
+	if (pid <= 0)
+		return;
+	kill(pid, SIGKILL);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
+/* The signals the witness got, bit 0 for signal 1. */
+static unsigned long long seen_by_witness(void)
+{
+	static const char key[] = "ShdPnd:";
+	unsigned long long seen = 0;
+	char path[64], line[256];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)witness);
+	f = witness > 0 ? fopen(path, "re") : NULL;
+	while (f && fgets(line, sizeof(line), f))
+		if (!strncmp(line, key, sizeof(key) - 1))
+			seen = strtoull(line + sizeof(key) - 1, NULL, 16);
+	if (f)
+		fclose(f);
+	return seen;
+}
+
+/* ---- What comes ---- */
+
 void signals_take(void)
 {
 	const struct sigaction ignore = { .sa_handler = SIG_IGN };
@@ -52,6 +112,13 @@ void signals_take(void)
 	for (i = 0; i < N_IGNORED; i++)
 		sigaction(ignored[i], &ignore, &old_actions[i]);
 	sigaction(SIGCHLD, &handle, &old_child_action);
+	start_witness();
+}
+
+void signals_end(void)
+{
+	end_witness(witness);
+	witness = -1;
 }
 
 void signals_give_back(void)
@@ -81,15 +148,40 @@ void signals_wait(int fd, int ms)
 	ppoll(&p, 1, &t, &none);
 }
 
+/* Whether the program has a signal that came to us. */
+static bool has_gone_to_all(int signal, unsigned long long seen)
+{
+	/* Who sends these to one process is rarer than the terminal. */
+	if (witness <= 0)
+		return signal == SIGINT || signal == SIGQUIT;
+	return seen >> (signal - 1) & 1;
+}
+
 void signals_pass_on(pid_t pid)
 {
+	/* kill(-1) comes to each at a time of its own. */
+	const struct timespec soon = { 0, 2000000 };
+	const pid_t old = witness;
+	unsigned long long seen = 0;
+	bool was_looked = false;
 	unsigned i;
 
 	for (i = 0; i < N_PASSED_ON; i++) {
 		if (!has_come[i])
 			continue;
 		has_come[i] = 0;
-		kill(pid, passed_on[i]);
+		if (!was_looked) {
+			nanosleep(&soon, NULL);
+			seen = seen_by_witness();
+			was_looked = true;
+		}
+		if (!has_gone_to_all(passed_on[i], seen))
+			kill(pid, passed_on[i]);
+	}
+	/* What was seen stays so: the next needs another who has not. */
+	if (seen != 0) {
+		start_witness();
+		end_witness(old);
 	}
 }
 

@@ -85,24 +85,58 @@ def does_not_stop_when_the_program_does_not(profrec):
     assert run.finish().count("got SIGTSTP") == 1
 
 
-def interrupts_once(profrec):
-    run = Run(profrec, "SIGINT", "SIGQUIT")
-    run.kill_all(signal.SIGINT)
-    time.sleep(0.3)
-    run.kill_all(signal.SIGQUIT)
-    time.sleep(0.3)
+SIGNALS = ("SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
+
+
+def each_comes_once(profrec, send):
+    """Twice, as the witness of the first has seen it for good."""
+    run = Run(profrec, *SIGNALS)
+    for _ in range(2):
+        for name in SIGNALS:
+            send(run, getattr(signal, name))
+            time.sleep(0.2)
     out = run.finish()
-    assert out.count("got SIGINT") == out.count("got SIGQUIT") == 1, out
+    for name in SIGNALS:
+        assert out.count("got " + name) == 2, out
+
+
+def comes_once_to_a_group(profrec):
+    each_comes_once(profrec, Run.kill_all)
 
 
 def passes_on(profrec):
-    run = Run(profrec, "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
-    for name in ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"):
-        os.kill(run.child.pid, getattr(signal, name))
-    time.sleep(0.5)
+    each_comes_once(profrec, lambda run, n: os.kill(run.child.pid, n))
+
+
+def to_the_group_and_alone(profrec):
+    """The one is not taken for the other."""
+    run = Run(profrec, "SIGINT")
+    run.kill_all(signal.SIGINT)
+    time.sleep(0.3)
+    os.kill(run.child.pid, signal.SIGINT)
+    time.sleep(0.3)
+    run.kill_all(signal.SIGINT)
+    time.sleep(0.3)
     out = run.finish()
-    for name in ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"):
-        assert out.count("got " + name) == 1, out
+    assert out.count("got SIGINT") == 3, out
+
+
+def leaves_nobody(profrec):
+    """The witness ends with profrec, even where that is killed."""
+    run = Run(profrec)
+    run.child.send_signal(signal.SIGKILL)
+    run.wait(0, os.WIFSIGNALED)
+    os.kill(run.program, signal.SIGKILL)
+    for _ in range(100):
+        try:
+            states = [state_of(int(p)) for p in os.listdir("/proc")
+                      if p.isdigit() and os.getpgid(int(p)) == run.child.pid]
+        except (OSError, ValueError):
+            states = ["?"]
+        if all(s == "Z" for s in states):
+            return
+        time.sleep(0.1)
+    raise AssertionError(states)
 
 
 def dies_of_it(profrec):
@@ -119,7 +153,8 @@ def main():
         os.chdir(folder)
         for test in (stops_and_goes_on, stops_when_the_program_does,
                      does_not_stop_when_the_program_does_not,
-                     interrupts_once, passes_on, dies_of_it):
+                     comes_once_to_a_group, passes_on,
+                     to_the_group_and_alone, dies_of_it, leaves_nobody):
             test(profrec)
             print("ok", test.__name__)
 
