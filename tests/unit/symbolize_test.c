@@ -319,6 +319,62 @@ START_TEST(frames_of_this_process)
 }
 END_TEST
 
+/* Each on lines of its own; the lines are told by what calls. */
+static int lines[3];
+
+__attribute__((always_inline)) static inline void innermost(void)
+{
+	lines[0] = __LINE__ + 1;
+	callee();
+	pcs[1] = 1;
+}
+
+__attribute__((always_inline)) static inline void between(void)
+{
+	lines[1] = __LINE__ + 1;
+	innermost();
+	pcs[1] = 1;
+}
+
+__attribute__((noinline)) static void symbolize_test_inlining(void)
+{
+	lines[2] = __LINE__ + 1;
+	between();
+	pcs[1] = 1;
+}
+
+/* Innermost first, and what is too many for the array is only counted. */
+START_TEST(inlined_frames_of_this_process)
+{
+	static const char *const names[] = { "innermost", "between",
+		                             "symbolize_test_inlining" };
+	struct prof_symbol frames[3];
+	struct prof_frames *f;
+
+	symbolize_test_inlining();
+	ck_assert_int_eq(prof_frames(&f, pcs, 1, NULL, NULL), PROF_OK);
+	ck_assert_uint_eq(prof_get_frames(f, 0, frames, 3), 3);
+	for (size_t i = 0; i < 3; i++) {
+		ck_assert_str_eq(frames[i].name.ptr, names[i]);
+		ck_assert_int_eq(frames[i].line, lines[i]);
+		ck_assert_ptr_nonnull(strstr(frames[i].filename.ptr,
+		                             "unit/symbolize_test.c"));
+	}
+	frames[1].line = -1;
+	ck_assert_uint_eq(prof_get_frames(f, 0, frames, 1), 3);
+	ck_assert_int_eq(frames[1].line, -1);
+	prof_frames_free(f);
+	ck_assert_int_eq(
+		prof_frames(&f, pcs, 1,
+	                    &PROF_OPTIONS(prof_symbolize_options,
+	                                  .no_inlines = true), NULL),
+		PROF_OK);
+	ck_assert_uint_eq(prof_get_frames(f, 0, frames, 3), 1);
+	ck_assert_str_eq(frames[0].name.ptr, names[2]);
+	prof_frames_free(f);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("symbolize");
@@ -332,6 +388,7 @@ int main(void)
 	tcase_add_test(tc, go_live_capture);
 	tcase_add_test(tc, names_that_are_there);
 	tcase_add_test(tc, frames_of_this_process);
+	tcase_add_test(tc, inlined_frames_of_this_process);
 	suite_add_tcase(suite, tc);
 	return run_suite(suite);
 }
