@@ -31,7 +31,7 @@ static _Thread_local bool has_gap;
 static _Thread_local uint64_t random_state;
 
 static struct mem_table *mem_table;
-static struct futex_lock heap_table_lock;
+static struct table_lock heap_table_lock;
 
 /* Address and bucket of sampled blocks; address 0 is free, 1 was. */
 struct live_block {
@@ -51,12 +51,12 @@ void heap_keep_in(struct mem_table *table)
 
 void heap_lock(void)
 {
-	futex_lock_take(&heap_table_lock);
+	table_lock_take(&heap_table_lock);
 }
 
 void heap_unlock(void)
 {
-	futex_lock_give(&heap_table_lock);
+	table_lock_give(&heap_table_lock);
 }
 
 /* ---- Gaps ---- */

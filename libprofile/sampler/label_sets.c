@@ -102,6 +102,12 @@ intern_set(const struct prof_label *labels, size_t n, size_t size)
 	return (const void *)(t->bytes + tag);
 }
 
+/* A set that is half written is behind the used bytes. */
+void labels_after_fork(void)
+{
+	memset(&label_lock, 0, sizeof(label_lock));
+}
+
 const struct prof_label_set *prof_labels_with(const struct prof_label_set *base,
                                               const struct prof_label_pair *pairs,
                                               size_t n, struct prof_error *err)

@@ -42,4 +42,7 @@ size_t labels_decode(struct prof_label *labels,
 size_t labels_decode_own(struct prof_label *labels,
                          const struct prof_label_set *set);
 
+/* In a forked child: nobody makes a set there. */
+void labels_after_fork(void);
+
 #endif

@@ -27,4 +27,7 @@ void loader_path(char *out, size_t size, uint64_t pc);
 /* Objects may have gone. */
 void loader_changed(void);
 
+/* In a forked child. */
+void loader_after_fork(void);
+
 #endif

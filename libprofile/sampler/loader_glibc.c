@@ -38,3 +38,7 @@ void loader_path(char *out, size_t size, uint64_t pc)
 void loader_changed(void)
 {
 }
+
+void loader_after_fork(void)
+{
+}

@@ -285,6 +285,13 @@ void loader_path(char *out, size_t size, uint64_t pc)
 	syscall(SYS_close, lines.fd);
 }
 
+/* Who was writing is another process's thread. What it wrote into is not
+   the current snapshot. */
+void loader_after_fork(void)
+{
+	atomic_flag_clear(&is_written);
+}
+
 /* The next look is at what is there then. */
 void loader_changed(void)
 {

@@ -28,7 +28,7 @@ bool locks_are_watched;
 _Atomic uint16_t lock_waiters[LOCK_SLOTS];
 
 static struct wait_table *block_table, *mutex_table;
-static struct futex_lock wait_lock;
+static struct table_lock wait_lock;
 
 /* Stack ids of unlockers, with 32 bits of the lock's address; of owners, and
    of readers. */
@@ -51,12 +51,12 @@ void locks_keep_in(struct wait_table *block, struct wait_table *mutex)
 
 void locks_lock(void)
 {
-	futex_lock_take(&wait_lock);
+	table_lock_take(&wait_lock);
 }
 
 void locks_unlock(void)
 {
-	futex_lock_give(&wait_lock);
+	table_lock_give(&wait_lock);
 }
 
 void locks_forget_waiters(void)
@@ -106,7 +106,7 @@ void locks_add(struct wait_table *t, uint32_t stack, double count,
 {
 	struct wait_bucket *b;
 
-	futex_lock_take(&wait_lock);
+	table_lock_take(&wait_lock);
 	b = stack != 0 ? find_bucket(t, stack) : NULL;
 	if (b) {
 		add(&b->count, count);
@@ -114,7 +114,7 @@ void locks_add(struct wait_table *t, uint32_t stack, double count,
 	} else {
 		atomic_fetch_add(&t->lost, 1);
 	}
-	futex_lock_give(&wait_lock);
+	table_lock_give(&wait_lock);
 }
 
 static uint32_t stack_of(const struct cfi_regs *regs)

@@ -13,7 +13,6 @@
 #include "sampler/cpu.h"
 #include "sampler/heap.h"
 #include "sampler/lock.h"
-#include "sampler/stacks.h"
 #include "sampler/state.h"
 #include "sampler/wall.h"
 
@@ -28,6 +27,8 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+static bool has_launcher; /* the state is shared with it */
 
 /* ---- For hooks ---- */
 
@@ -153,6 +154,7 @@ static void begin(void)
 	if (!s)
 		return;
 	sampler_adopt(s);
+	has_launcher = true;
 	set_labels(s->options.labels);
 	if (s->options.kinds & PROF_TARGET_HEAP)
 		prof_set_mem_rate(s->options.mem_rate);
@@ -183,33 +185,17 @@ void preload_finish(void)
 
 /* ---- Fork ---- */
 
-static void before_fork(void)
-{
-	heap_lock();
-	stacks_lock();
-	counts_lock();
-	locks_lock();
-}
-
-static void after_fork_in_parent(void)
-{
-	locks_unlock();
-	counts_unlock();
-	stacks_unlock();
-	heap_unlock();
-}
-
-/* The child is another process: all that is recorded is its parent's. */
+/* The child is another process: what a launcher sees is its parent's. */
 static void after_fork_in_child(void)
 {
-	const bool had_launcher = sampler_state && getenv("PROFREC_SOCKET");
-
-	after_fork_in_parent();
-	cpu_after_fork();
-	wall_after_fork();
-	locks_forget_waiters();
-	if (!had_launcher)
+	preload_threads_after_fork();
+	if (!sampler_state)
 		return;
+	if (!has_launcher) {
+		atomic_store(&sampler_state->pid, (uint64_t)getpid());
+		return;
+	}
+	has_launcher = false;
 	heap_after_fork();
 	counts_after_fork();
 	locks_after_fork();
@@ -224,7 +210,9 @@ __attribute__((constructor)) static void preload_init(void)
 {
 	const int saved_errno = errno;
 
-	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+	/* In this order: the child's tables are whole when they are left. */
+	sampler_watch_forks();
+	pthread_atfork(NULL, NULL, after_fork_in_child);
 	begin();
 	errno = saved_errno;
 }

@@ -46,6 +46,9 @@ static inline bool preload_is_time(clockid_t clock, const struct timespec *t)
 /* Begins to answer when the launcher asks for the threads' stacks. */
 void preload_watch(void);
 
+/* In a forked child: nobody makes a thread there. */
+void preload_threads_after_fork(void);
+
 /* The process ends. */
 void preload_finish(void);
 

@@ -14,6 +14,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <threads.h>
 #include <unistd.h>
@@ -59,6 +60,12 @@ static void give_start(struct start *s)
 	s->next_free = free_starts;
 	free_starts = s;
 	futex_lock_give(&start_lock);
+}
+
+/* One that was being put on or off the list is lost. */
+void preload_threads_after_fork(void)
+{
+	memset(&start_lock, 0, sizeof(start_lock));
 }
 
 static void thread_ended(void *unused)

@@ -25,16 +25,16 @@ static const char builtin_names[COUNTS_BUILTINS][16] = {
 };
 
 static struct count_table *count_table;
-static struct futex_lock count_lock;
+static struct table_lock count_lock;
 
 void counts_lock(void)
 {
-	futex_lock_take(&count_lock);
+	table_lock_take(&count_lock);
 }
 
 void counts_unlock(void)
 {
-	futex_lock_give(&count_lock);
+	table_lock_give(&count_lock);
 }
 
 void counts_keep_in(struct count_table *table)

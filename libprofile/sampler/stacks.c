@@ -6,7 +6,7 @@
 #include <string.h>
 
 static struct stack_table *stack_table;
-static struct futex_lock stack_lock;
+static struct table_lock stack_lock;
 
 void stacks_keep_in(struct stack_table *table)
 {
@@ -19,12 +19,12 @@ void stacks_keep_in(struct stack_table *table)
 
 void stacks_lock(void)
 {
-	futex_lock_take(&stack_lock);
+	table_lock_take(&stack_lock);
 }
 
 void stacks_unlock(void)
 {
-	futex_lock_give(&stack_lock);
+	table_lock_give(&stack_lock);
 }
 
 static uint32_t hash_stack(const uint64_t *pcs, size_t n)
@@ -94,8 +94,8 @@ uint32_t stacks_intern(const uint64_t *pcs, size_t n)
 		return 0;
 	if (n > STACKS_DEPTH)
 		n = STACKS_DEPTH;
-	futex_lock_take(&stack_lock);
+	table_lock_take(&stack_lock);
 	id = intern(stack_table, pcs, n);
-	futex_lock_give(&stack_lock);
+	table_lock_give(&stack_lock);
 	return id;
 }

@@ -5,6 +5,7 @@
 #include "sampler/futex_lock.h"
 #include "sampler/unwind.h"
 
+#include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -37,6 +38,7 @@ bool sampler_init(struct prof_error *err)
 {
 	void *memory = NULL;
 
+	sampler_watch_forks();
 	futex_lock_take(&state_lock);
 	if (!sampler_state) {
 		memory = mmap(NULL, sizeof(*sampler_state),
@@ -50,6 +52,12 @@ bool sampler_init(struct prof_error *err)
 	if (!sampler_state)
 		error_nomem(err);
 	return sampler_state != NULL;
+}
+
+/* A state that was not yet there is made anew. */
+void sampler_after_fork(void)
+{
+	memset(&state_lock, 0, sizeof(state_lock));
 }
 
 void cpu_counts_of(struct prof_cpu_counts *out, const struct state *s)

@@ -76,6 +76,10 @@ extern struct state *sampler_state;
 /* Makes a private state where there is none yet. False: out of memory. */
 bool sampler_init(struct prof_error *err);
 
+/* Makes forks harmless from now on, the first time it is called. */
+void sampler_watch_forks(void);
+void sampler_after_fork(void);
+
 /* Uses this one, which is zero but for the options. Before any init. */
 void sampler_adopt(struct state *s);
 

@@ -192,3 +192,9 @@ bool prof_thread_records(size_t *n, struct prof_thread_record *recs,
 	*n = l.n;
 	return l.n <= size;
 }
+
+/* Who held the lock was another thread. */
+void thread_after_fork(void)
+{
+	memset(&thread_lock, 0, sizeof(thread_lock));
+}

@@ -10,4 +10,7 @@
  */
 bool thread_read_waiting(struct prof_thread_record *r);
 
+/* In a forked child: nobody looks at threads there. */
+void thread_after_fork(void);
+
 #endif

@@ -8,6 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
+static struct futex_lock table_lock;
+
 void thread_table_wait(_Atomic uint32_t *word, uint32_t what, long ms)
 {
 	const struct timespec t = { ms / 1000, ms % 1000 * 1000000 };
@@ -23,11 +25,10 @@ void thread_table_wake(_Atomic uint32_t *word)
 
 void thread_table_take(struct thread_table *t)
 {
-	static struct futex_lock lock;
 	const uint32_t watcher = atomic_load(&t->watcher);
 	size_t all, n, i;
 
-	futex_lock_take(&lock);
+	futex_lock_take(&table_lock);
 	atomic_store(&t->n, 0);
 	prof_thread_records(&all, t->recs, THREAD_TABLE_MAX);
 	n = all < THREAD_TABLE_MAX ? all : THREAD_TABLE_MAX;
@@ -42,7 +43,12 @@ void thread_table_take(struct thread_table *t)
 	atomic_store(&t->lost, (uint32_t)(all > THREAD_TABLE_MAX
 	                                          ? all - THREAD_TABLE_MAX : 0));
 	atomic_store(&t->n, (uint32_t)n);
-	futex_lock_give(&lock);
+	futex_lock_give(&table_lock);
+}
+
+void thread_table_after_fork(void)
+{
+	memset(&table_lock, 0, sizeof(table_lock));
 }
 
 uint32_t thread_table_n(const struct thread_table *t)

@@ -32,6 +32,9 @@ void thread_table_wake(_Atomic uint32_t *word);
 /* Puts down the stacks of this process, all but the watcher's. */
 void thread_table_take(struct thread_table *t);
 
+/* In a forked child: nobody writes a table there. */
+void thread_table_after_fork(void);
+
 /* The rows of a table that is not trusted, at most THREAD_TABLE_MAX. */
 uint32_t thread_table_n(const struct thread_table *t);
 

@@ -122,7 +122,7 @@ static int forks_among_threads(void)
 		if (pthread_create(&threads[i], NULL, use_tables_for_long,
 		                   NULL) != 0)
 			return fail("pthread_create");
-	for (i = 0; i < 50; i++) {
+	for (i = 0; i < 100; i++) {
 		pid = fork();
 		if (pid == 0) {
 			pthread_t thread;
@@ -131,6 +131,8 @@ static int forks_among_threads(void)
 			spin_ms(2);
 			pthread_create(&thread, NULL, spin_thread, (void *)1);
 			pthread_join(thread, NULL);
+			if (i % 2)
+				execlp("true", "true", (char *)NULL);
 			_exit(0);
 		}
 		if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)
@@ -339,6 +341,8 @@ int main(int argc, char **argv)
 {
 	char *again[] = { argv[0], NULL, NULL };
 
+	if (argc > 1 && !strcmp(argv[1], "forks"))
+		return forks_among_threads();
 	become_itself(again, argc > 1 ? argv[1] : "20");
 	return small_stacks() || thread_churn() || forks_among_threads() ||
 	       odd_ends() || processes() || libraries() || signals() ||
