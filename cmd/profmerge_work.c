@@ -191,7 +191,7 @@ static void *work(void *arg)
 	return NULL;
 }
 
-/* NULL: out of memory, and *w can be released. */
+/* False: out of memory, and *w can be released. */
 static bool worker_init(struct worker *w, struct profmerge *c)
 {
 	*w = (struct worker){

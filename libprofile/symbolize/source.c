@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "symbolize/source.h"
 
+#include "base/intern.h"
 #include "symbolize/address.h"
 
 #include <fcntl.h>
@@ -128,6 +129,16 @@ bool source_is_equal(const struct source *a, const struct source *b)
 	return a->kind == b->kind &&
 	       (a->kind == SOURCE_JIT || (is_equal(a->name, b->name) &&
 	                                  is_equal(a->build_id, b->build_id)));
+}
+
+uint64_t source_hash(const struct source *s, uint64_t seed)
+{
+	const uint64_t hash = seed + s->kind;
+
+	if (s->kind == SOURCE_JIT)
+		return hash_bytes(NULL, 0, hash);
+	return hash_bytes(s->name.ptr, s->name.len,
+	                  hash_bytes(s->build_id.ptr, s->build_id.len, hash));
 }
 
 /* ---- Opening ---- */

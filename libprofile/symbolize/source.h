@@ -46,6 +46,7 @@ void source_options_release(struct source_options *s);
 void source_of_mapping(struct source *s, const struct prof_profile *p,
                        uint32_t mapping, const struct source_options *o);
 bool source_is_equal(const struct source *a, const struct source *b);
+uint64_t source_hash(const struct source *s, uint64_t seed);
 
 /* Opens what there is; sets s->result. */
 void source_open(struct source *s, struct found_files *files,

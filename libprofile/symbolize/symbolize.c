@@ -8,6 +8,7 @@
 #include <profile/symbolize.h>
 
 #include "base/error.h"
+#include "base/intern.h"
 #include "base/sort.h"
 #include "symbolize/address.h"
 #include "symbolize/go_exact.h"
@@ -71,6 +72,8 @@ struct job {
 	struct answer_place *answers;   /* [locations.n] */
 	VEC(struct question) questions; /* by group */
 	VEC(struct group) groups;
+	struct hash_index group_index; /* of groups' sources; id: place + 1 */
+	uint64_t hash_seed;
 	/* Units of all groups, numbered on: the first number of each. */
 	VEC(size_t) first_units;
 	struct dwarf_worker *workers[WORK_MAX_WORKERS];
@@ -108,17 +111,28 @@ static bool assign_group(struct job *j, uint32_t mapping)
 {
 	struct mapping_state *m = &j->mappings[mapping];
 	struct group g = { .status = PROF_OK };
+	const struct hash_index *h = &j->group_index;
+	uint64_t hash;
+	uint32_t id;
+	size_t i;
 
-	source_of_mapping(&g.source, j->profile, mapping, &j->sources);
-	for (size_t i = 0; i < j->groups.n; i++)
-		if (source_is_equal(&j->groups.data[i].source, &g.source)) {
-			m->group = (uint32_t)i;
-			return true;
-		}
-	if (!vec_reserve(&j->groups, 1, &mem_malloc))
+	if (!vec_reserve(&j->groups, 1, &mem_malloc) ||
+	    !hash_index_reserve(&j->group_index, 1, &mem_malloc))
 		return false;
-	m->group = (uint32_t)j->groups.n;
-	vec_put(&j->groups, g);
+	source_of_mapping(&g.source, j->profile, mapping, &j->sources);
+	hash = source_hash(&g.source, j->hash_seed);
+	for (i = hash_index_first(h, hash); (id = h->slots[i].id) != 0;
+	     i = hash_index_next(h, i))
+		if (h->slots[i].tag == hash_tag(hash) &&
+		    source_is_equal(&j->groups.data[id - 1].source,
+		                    &g.source))
+			break;
+	if (!id) {
+		vec_put(&j->groups, g);
+		id = (uint32_t)j->groups.n;
+		hash_index_put(&j->group_index, i, hash, id);
+	}
+	m->group = id - 1;
 	return true;
 }
 
@@ -544,6 +558,7 @@ static void release(struct job *j)
 	for (size_t i = 0; i < WORK_MAX_WORKERS; i++)
 		dwarf_worker_free(j->workers[i]);
 	vec_release(&j->groups, &mem_malloc);
+	hash_index_release(&j->group_index, &mem_malloc);
 	vec_release(&j->questions, &mem_malloc);
 	vec_release(&j->first_units, &mem_malloc);
 	mem_free(&mem_malloc, j->mappings,
@@ -577,6 +592,7 @@ enum prof_status prof_symbolize(struct prof_profile *p,
 	if (!j)
 		return error_nomem(err);
 	j->profile = p;
+	j->hash_seed = hash_seed();
 	if (begin(j, options))
 		status = j->options.mode == PROF_SYMBOLIZE_NONE ? PROF_OK
 		                                                : look_up(j);
