@@ -157,6 +157,18 @@ static bool parse_address(const char *p, const char *end, uint64_t *address)
 	return p > digits;
 }
 
+/* False: a line that is neither of maps nor empty. */
+static bool is_expected(const char *p, const char *end)
+{
+	while (p < end && strchr(" \t\r", *p))
+		p++;
+	if (p == end)
+		return true;
+	while (p < end && *p && strchr("0123456789abcdef", *p))
+		p++;
+	return p < end && *p == '-';
+}
+
 static bool take_address(struct lookup *l, uint64_t address)
 {
 	const struct prof_location location = {
@@ -172,20 +184,27 @@ static bool take_address(struct lookup *l, uint64_t address)
 }
 
 static enum prof_status take_addresses(struct lookup *l, const char *text,
-                                       size_t size, struct prof_error *err)
+                                       size_t size,
+                                       const struct teller *teller,
+                                       struct prof_error *err)
 {
 	const char *const end = text + size;
+	unsigned long n_junk = 0;
 
 	while (text < end) {
 		const char *newline = memchr(text, '\n', (size_t)(end - text));
 		const char *line_end = newline ? newline : end;
 		uint64_t address;
 
-		if (parse_address(text, line_end, &address) &&
-		    !take_address(l, address))
+		if (!parse_address(text, line_end, &address))
+			n_junk += !is_expected(text, line_end);
+		else if (!take_address(l, address))
 			return fail(err, PROF_NOMEM, "out of memory");
 		text = newline ? newline + 1 : end;
 	}
+	if (n_junk)
+		tell_verbose(teller, "passed over: %lu line%s neither of maps "
+		             "nor an address", n_junk, n_junk > 1 ? "s" : "");
 	return PROF_OK;
 }
 
@@ -242,7 +261,25 @@ static enum prof_status write_names(const struct lookup *l,
 	return status;
 }
 
+/* The maps, where they come apart, and then the input. */
+static enum prof_status read_both(struct prof_source maps,
+                                  struct prof_source source,
+                                  struct prof_buffer *text,
+                                  struct prof_error *err)
+{
+	const struct prof_sink sink = prof_sink_buffer(text);
+	enum prof_status status = PROF_OK;
+
+	if (maps.read)
+		status = read_all(maps, text, err);
+	if (status == PROF_OK && text->size &&
+	    sink.write(sink.ctx, "\n", 1) != 0)
+		status = fail(err, PROF_NOMEM, "out of memory");
+	return status == PROF_OK ? read_all(source, text, err) : status;
+}
+
 enum prof_status address_names(const struct symbols *s,
+                               struct prof_source maps,
                                struct prof_source source,
                                struct prof_sink sink,
                                const struct teller *teller, int *code,
@@ -256,11 +293,12 @@ enum prof_status address_names(const struct symbols *s,
 	*code = CLI_CONTINUE;
 	if (!l.builder)
 		return fail(err, PROF_NOMEM, "out of memory");
-	status = read_all(source, &text, err);
+	status = read_both(maps, source, &text, err);
 	if (status == PROF_OK && text.size)
 		status = take_maps(&l, (char *)text.data, text.size, err);
 	if (status == PROF_OK && text.size)
-		status = take_addresses(&l, (char *)text.data, text.size, err);
+		status = take_addresses(&l, (char *)text.data, text.size,
+		                        teller, err);
 	if (status == PROF_OK)
 		status = prof_builder_finish(&p, l.builder, err);
 	else

@@ -17,12 +17,14 @@
  * Reads lines of a /proc/PID/maps and lines of one hexadecimal address each,
  * in any order, and writes a line for each address, in turn: the names of its
  * frames, innermost first, "--" between; "??" where there is none. Addresses
- * are taken as they are. Other lines are passed over.
+ * are taken as they are. Other lines are passed over. maps: the same lines from
+ * a file of their own, read before; zeroed: none.
  *
  * PROF_NOMEM, PROF_LIMIT, PROF_SYSTEM; into *code goes what else went wrong
  * and has been said, else CLI_CONTINUE.
  */
 enum prof_status address_names(const struct symbols *s,
+                               struct prof_source maps,
                                struct prof_source source,
                                struct prof_sink sink,
                                const struct teller *teller, int *code,

@@ -50,7 +50,8 @@ const struct cli_option read_raw_options[] = {
 	  .help = "labels of the tags of a plain word stream" },
 	{ .name = "maps", .arg = "FILE", .type = CLI_FILE,
 	  .offset = offsetof(struct reading, maps_name),
-	  .help = "/proc/PID/maps of a plain word stream" },
+	  .help = "/proc/PID/maps of a plain word stream, or of "
+	          "the addresses of symbols" },
 	{ 0 }
 };
 

@@ -307,8 +307,9 @@ static int convert_addresses(struct profconv *c)
 	struct prof_error err = { .offset = UINT64_MAX };
 	int code;
 
-	if (address_names(&c->symbols, c->input.source, c->output.sink,
-	                  &c->on_input, &code, &err) != PROF_OK)
+	if (address_names(&c->symbols, c->reading.options.maps,
+	                  c->input.source, c->output.sink, &c->on_input,
+	                  &code, &err) != PROF_OK)
 		return tell_error(c->output.has_failed ? &c->on_output :
 		                                         &c->on_input, &err);
 	return code == CLI_CONTINUE ? CLI_OK : code;

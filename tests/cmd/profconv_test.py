@@ -728,6 +728,25 @@ class Symbols(InFolder):
                                  (0, names))
 
     @unittest.skipUnless(shutil.which("nm"), "no nm")
+    def test_maps(self):
+        """Maps in a file of their own, with or without a last newline."""
+        maps, main = map_of_profconv()
+        for text in (maps, maps[:-1]):
+            with open("maps", "w", encoding="utf-8") as f:
+                f.write(text)
+            done = self.names(f"{main:x}\n1\n", "--maps=maps")
+            self.assertEqual((done.returncode, done.stdout, done.stderr),
+                             (0, b"main\n??\n", b""))
+        done = self.names("1\n", "--maps=absent")
+        self.assertEqual((done.returncode, done.stdout), (1, b""))
+        self.assertIn(b"absent: cannot open: No such file", done.stderr)
+
+    def test_passed_over(self):
+        done = self.names("junk\n\n1000-2000 r-xp 0 08:01 1 /a\n0x1\n", "-v")
+        self.assertIn(b": passed over: 1 line neither of maps nor an "
+                      b"address\n", done.stderr)
+
+    @unittest.skipUnless(shutil.which("nm"), "no nm")
     def test_recordings(self):
         """Whatever the format of a recording: a profile of it has names."""
         maps, main = map_of_profconv()
