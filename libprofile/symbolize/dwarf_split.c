@@ -30,16 +30,16 @@ void dwarf_package_open(struct dwarf_package *p, const char *path)
 		dwarf_package_close(p);
 		return;
 	}
-	/* Decompressed now: later there are several threads. */
-	for (size_t i = 0; i < p->elf.sections.n; i++)
-		(void)elf_content(&p->elf, &p->elf.sections.data[i]);
+	/* Unpacked and relocated now: later there are several threads. */
+	(void)dwarf_open_sections(&p->dwarf, &p->elf, ".dwo");
+	p->index = elf_content_of(&p->elf, ".debug_cu_index");
 }
 
 void dwarf_package_close(struct dwarf_package *p)
 {
 	elf_close(&p->elf);
 	unmap_file(&p->file);
-	p->elf = (struct elf){ .image = { NULL, 0 } };
+	*p = (struct dwarf_package){ .file = { .path = NULL } };
 }
 
 /* ---- The index of a package ---- */
@@ -56,12 +56,12 @@ static struct cursor index_at(const struct package_index *x, uint64_t at)
 	return cursor_at(x->content.data, x->content.size, at, x->is_big);
 }
 
-static bool open_index(struct package_index *x, const struct elf *elf)
+static bool open_index(struct package_index *x, const struct dwarf_package *p)
 {
 	struct cursor c;
 
-	x->content = elf_content_of(elf, ".debug_cu_index");
-	x->is_big = elf->is_big;
+	x->content = p->index;
+	x->is_big = p->elf.is_big;
 	c = index_at(x, 0);
 	x->version = cursor_u32(&c);
 	if (x->version >> 16 == 5 || (x->version & 0xffff) == 5)
@@ -178,13 +178,14 @@ static void open_packed(struct dwarf_split *s,
 	struct package_index x;
 	uint32_t row;
 
-	if (!package->file.image.data || !open_index(&x, &package->elf))
+	if (!package->dwarf.sections[DWARF_INFO].data ||
+	    !open_index(&x, package))
 		return;
 	row = find_row(&x, skeleton->dwo_id);
 	if (row == 0)
 		return;
-	if (dwarf_open_sections(&s->dwarf, &package->elf, ".dwo"))
-		cut_sections(&s->dwarf, &x, row);
+	s->dwarf = package->dwarf; /* whose list of units is empty */
+	cut_sections(&s->dwarf, &x, row);
 	if (dwarf_list_units(&s->dwarf, NULL) == PROF_OK)
 		adopt(s, skeleton);
 	if (!s->unit)

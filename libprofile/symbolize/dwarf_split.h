@@ -12,8 +12,10 @@
 
 /* A package beside the binary. */
 struct dwarf_package {
-	struct mapped_file file; /* image.data NULL: there is none */
+	struct mapped_file file;
 	struct elf elf;
+	struct dwarf_file dwarf; /* without units; no .debug_info: no package */
+	struct span index;       /* .debug_cu_index */
 };
 
 /* The entries of one unit; they stay until it is closed. */
