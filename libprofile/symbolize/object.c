@@ -10,15 +10,12 @@
 static void add_packed_symbols(struct object *o)
 {
 	struct span packed = elf_content_of(&o->files.main, ".gnu_debugdata");
-	struct elf elf;
 
 	if (!packed.data)
 		return;
 	o->packed_symbols = unpack_xz(packed);
-	if (elf_open(&elf, o->packed_symbols, NULL) != PROF_OK)
-		return;
-	o->has_symbols |= symbols_of_elf(&o->symbols, &elf) > 0;
-	elf_close(&elf);
+	if (elf_open(&o->packed, o->packed_symbols, NULL) == PROF_OK)
+		o->has_symbols |= symbols_of_elf(&o->symbols, &o->packed) > 0;
 }
 
 static void find_symbols(struct object *o)
@@ -362,6 +359,7 @@ void object_release(struct object *o)
 	mem_free(&mem_malloc, o->answers, o->n * sizeof(*o->answers));
 	if (o->symbols.found)
 		symbol_search_release(&o->symbols);
+	elf_close(&o->packed);
 	mem_free(&mem_malloc, (void *)(uintptr_t)o->packed_symbols.data,
 	         o->packed_symbols.size);
 	dwarf_close(&o->dwarf);

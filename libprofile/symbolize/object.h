@@ -38,6 +38,7 @@ struct object {
 
 	struct symbol_search symbols; /* found[n] */
 	struct span packed_symbols;  /* .gnu_debugdata, unpacked */
+	struct elf packed;           /* of it; names of symbols are in there */
 	bool has_symbols, has_debug_info, has_go;
 	struct dwarf_file dwarf, alt;
 	struct dwarf_package package;
