@@ -167,33 +167,41 @@ static void set_default_bases(struct dwarf_unit *u)
 	u->rnglists_base = is_wide ? 20 : 12;
 }
 
-static void read_first_entry(struct dwarf_unit *u, struct cursor *c,
-                             uint64_t *fuel)
+/* a: at the attributes of the entry's abbreviation. */
+static void read_attributes(struct dwarf_unit *u, struct cursor *c,
+                            struct cursor *a)
 {
-	struct span s = u->file->sections[DWARF_ABBREV];
-	struct cursor a = cursor_at(s.data, s.size, u->abbrevs_at, c->is_big);
-	const unsigned char *begin = a.p;
 	struct first_entry e = { .low_pc = { 0, 0, NULL } };
 
-	set_default_bases(u);
-	if (!seek_abbrev(&a, cursor_uleb(c)))
-		return;
-	while (!a.has_failed && !c->has_failed) {
-		uint64_t name = cursor_uleb(&a), form = cursor_uleb(&a);
+	while (!a->has_failed && !c->has_failed) {
+		uint64_t name = cursor_uleb(a), form = cursor_uleb(a);
 		struct dwarf_attribute attribute = { 0 };
 
 		if (name == 0 && form == 0)
 			break;
 		attribute.form = form <= UINT16_MAX ? (uint16_t)form : 0;
 		if (form == DWARF_FORM_IMPLICIT_CONST)
-			attribute.implicit = cursor_sleb(&a);
+			attribute.implicit = cursor_sleb(a);
 		dwarf_attribute_shape(&attribute, u);
 		take_value(u, &e, name, dwarf_read_value(c, u, &attribute));
 	}
 	if (!c->has_failed)
 		settle(u, &e);
-	*fuel -= (uint64_t)(a.p - begin) < *fuel ? (uint64_t)(a.p - begin)
-	                                         : *fuel;
+}
+
+static void read_first_entry(struct dwarf_unit *u, struct cursor *c,
+                             uint64_t *fuel)
+{
+	struct span s = u->file->sections[DWARF_ABBREV];
+	struct cursor a = cursor_at(s.data, s.size, u->abbrevs_at, c->is_big);
+	size_t before = cursor_left(&a);
+	uint64_t cost;
+
+	set_default_bases(u);
+	if (seek_abbrev(&a, cursor_uleb(c)))
+		read_attributes(u, c, &a);
+	cost = before - cursor_left(&a);
+	*fuel -= cost < *fuel ? cost : *fuel;
 }
 
 /* ---- The list ---- */

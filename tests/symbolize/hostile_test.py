@@ -16,6 +16,11 @@ import time
 import unittest
 import zlib
 
+try:
+    import lzma
+except ImportError:
+    lzma = None
+
 ADDRESSES = os.path.abspath(sys.argv[1])
 CODE, CODE_SIZE = 0x100000, 0x100000
 N_ADDRESSES = 3000
@@ -135,9 +140,22 @@ def case_shared_lines():
 def case_shared_abbreviations():
     table = ROOT + b"".join(abbrev(i, SUBPROGRAM, 0, (NAME, STRING))
                             for i in range(2, 400000))
+    return dwarf(small_units(N_ADDRESSES, 256), table + b"\0")
+
+
+def case_alternating_abbreviations():
+    """Of two tables, each unit has the one that its neighbours have not."""
+    table = ROOT + b"".join(abbrev(i, SUBPROGRAM, 0, (NAME, STRING))
+                            for i in range(2, 200000)) + b"\0"
     return dwarf(small_units(N_ADDRESSES, 256,
-                             lambda i: len(ROOT) * (i % 2) * 0),
-                 table + b"\0")
+                             lambda i: len(table) * (i % 2)), table * 2)
+
+
+def case_absent_abbreviation():
+    """What no unit finds is looked for in the whole table by each."""
+    table = b"".join(abbrev(i, SUBPROGRAM, 0, (NAME, STRING))
+                     for i in range(2, 400000))
+    return dwarf(unit(b"\1") * 5000, table + b"\0")
 
 
 def case_overlapping_abbreviations():
@@ -187,6 +205,18 @@ def case_zeros_packed():
     return elf({(".debug_info", 1, 0x800, 0, 0, 0): packed})
 
 
+def packed_twice():
+    """The names in .gnu_debugdata are compressed once more; what was
+    unpacked is too large to be kept by an allocator that was given it back.
+    """
+    names = b"\0packed_function\0" + bytes(40 << 20)
+    names = struct.pack("<IIQQ", 1, 0, len(names), 1) + zlib.compress(names)
+    symbols = bytes(24) + struct.pack("<IBBHQQ", 1, 2, 0, 1, CODE, CODE_SIZE)
+    packed = elf({(".symtab", 2, 0, 3, 0, 24): symbols,
+                  (".strtab", 3, 0x800, 0, 0, 0): names})
+    return elf({".gnu_debugdata": lzma.compress(packed)})
+
+
 def case_odd_lines():
     """Every opcode base and line range, and sizes that do not fit."""
     table = lines(b"\xff" * 1000)
@@ -232,6 +262,12 @@ class Hostile(unittest.TestCase):
             print(f"{spent:.2f} s, {time.monotonic() - begin:.2f} s elapsed,"
                   f" {len(content) >> 10} KiB")
         self.assertLess(spent, SECONDS)
+        return done.stdout
+
+    @unittest.skipUnless(lzma, "no xz")
+    def test_packed_twice(self):
+        self.assertEqual(self.check(packed_twice()).count(
+            "\npacked_function\n"), N_ADDRESSES)
 
     limit = staticmethod(None if "ASAN_OPTIONS" in os.environ else limit)
 
