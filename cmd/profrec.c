@@ -134,13 +134,17 @@ static void welcome(struct session *s, int fd)
 	if (hello != 'B' || s->is_stopped ||
 	    (peer.pid != s->command && !s->w->follow_children))
 		return;
-	finish_former(s, peer.pid);
 	image = image_new(s->w, peer.pid);
-	if (!image || !send_state(fd, prof_target_fd(image->target))) {
-		s->has_failed |= !image;
+	s->has_failed |= !image;
+	if (image && !send_state(fd, prof_target_fd(image->target))) {
 		image_free(image);
-		return;
+		image = NULL;
 	}
+	/* To write what it was takes its time, and the program waits for us no
+	   longer than five seconds. */
+	finish_former(s, peer.pid);
+	if (!image)
+		return;
 	image->is_command = peer.pid == s->command;
 	image->next = s->images;
 	s->images = image;
@@ -310,10 +314,8 @@ int main(int argc, char **argv)
 		return 1;
 	signals_take();
 	s.command = launch_start(&w, name);
-	if (s.command < 0) {
-		signals_end();
+	if (s.command < 0)
 		return 1;
-	}
 	s.started = seconds_now();
 	s.shows_progress = !w.is_quiet && isatty(STDERR_FILENO);
 	run(&s);
