@@ -13,6 +13,7 @@
 #include "profrec.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -49,6 +50,22 @@ static void on_signal(int signal)
 
 static pid_t witness = -1;
 
+/* Who kills by name, as `pkill -f profrec`, means us and not the witness. */
+static void be_called(const char *name)
+{
+	char line[4096];
+	const int fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
+	char *to = program_invocation_name;
+	ssize_t n;
+
+	prctl(PR_SET_NAME, name);
+	/* The arguments lie one behind the other, from the name on. */
+	while (fd >= 0 && (n = read(fd, line, sizeof(line))) > 0)
+		to += n;
+	memset(program_invocation_name, 0,
+	       (size_t)(to - program_invocation_name));
+}
+
 static void start_witness(void)
 {
 	const pid_t parent = getpid();
@@ -60,6 +77,7 @@ static void start_witness(void)
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	be_called("signal-witness");
 	/* Who waits for the end of our output shall not wait for this one. */
 	close_range(0, ~0u, 0);
 	while (getppid() == parent)
@@ -112,7 +130,6 @@ void signals_take(void)
 	for (i = 0; i < N_IGNORED; i++)
 		sigaction(ignored[i], &ignore, &old_actions[i]);
 	sigaction(SIGCHLD, &handle, &old_child_action);
-	start_witness();
 }
 
 void signals_end(void)
@@ -143,6 +160,9 @@ void signals_wait(int fd, int ms)
 	/* Not before the start: what nohup ignores the program shall too. */
 	for (i = 0; !is_handling && i < N_PASSED_ON; i++)
 		sigaction(passed_on[i], &handle, NULL);
+	/* Nor the witness: our first child is the program. */
+	if (!is_handling)
+		start_witness();
 	is_handling = true;
 	sigemptyset(&none);
 	ppoll(&p, 1, &t, &none);

@@ -139,6 +139,22 @@ def leaves_nobody(profrec):
     raise AssertionError(states)
 
 
+def is_found_by_its_command_line(profrec):
+    """As by pkill -f: profrec is, and nobody else in its group."""
+    run = Run(profrec, "SIGTERM")
+    time.sleep(0.3)
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as f:
+                is_it = b"out.pb.gz" in f.read()
+            if is_it and os.getpgid(int(pid)) == run.child.pid:
+                os.kill(int(pid), signal.SIGTERM)
+        except OSError:
+            pass
+    time.sleep(0.3)
+    assert run.finish().count("got SIGTERM") == 1
+
+
 def dies_of_it(profrec):
     """The program's default action is profrec's end."""
     run = Run(profrec)
@@ -154,7 +170,8 @@ def main():
         for test in (stops_and_goes_on, stops_when_the_program_does,
                      does_not_stop_when_the_program_does_not,
                      comes_once_to_a_group, passes_on,
-                     to_the_group_and_alone, dies_of_it, leaves_nobody):
+                     to_the_group_and_alone,
+                     is_found_by_its_command_line, dies_of_it, leaves_nobody):
             test(profrec)
             print("ok", test.__name__)
 

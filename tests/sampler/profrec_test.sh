@@ -122,7 +122,7 @@ check "says what next" grep -q "next: profreport top said.pb.gz" err
 tries=0 pid=
 while [ -z "$pid" ] && [ $tries -lt 100 ]; do
 	sleep 0.1
-	pid=$(tr -d " " 2>/dev/null <"/proc/$!/task/$!/children")
+	pid=$(cut -d " " -f 1 2>/dev/null <"/proc/$!/task/$!/children")
 	tries=$((tries + 1))
 done
 # Until it has filled its table, which a loaded machine takes its time for.
