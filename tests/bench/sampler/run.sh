@@ -23,6 +23,40 @@ if [ "$(id -u)" -eq 0 ]; then
 	setpriv --reuid=65534 --clear-groups "$dir/accuracy" auto 1000
 fi
 
+
+build_with_preload() {
+	$cc -O2 -g -D_GNU_SOURCE -I"$include" "$here/$1.c" -o "$dir/$1" \
+		"$preload" -Wl,-rpath,"$build/libprofile" -lpthread -lm
+}
+build_with_preload shares
+echo "== CPU: samples of leaves to their time"
+for hz in 100 1000 4000; do
+	"$dir/shares" auto $hz
+done
+
+build_with_preload sites
+echo "== heap: 20 runs together, estimate to truth and its error in sigmas"
+for rate in 65536 524288; do
+	seq 20 | while read -r _; do
+		"$dir/sites" $rate
+	done | awk -v rate=$rate '
+		{ for (i = 2; i < 8; i++) sum[$1, i] += $i; sites[$1] }
+		function say(s, what, i) {
+			error = sum[s, i + 1] - sum[s, i]
+			z = error / sqrt(sum[s, i + 2])
+			beyond += z > 2 || z < -2
+			printf "%6d %s %-5s %.4f %6.2f\n", rate, s, what,
+			       sum[s, i + 1] / sum[s, i], z
+		}
+		END {
+			for (s in sites) {
+				say(s, "all", 2)
+				say(s, "live", 5)
+			}
+			print rate, "beyond 2 sigma:", beyond + 0
+		}' | sort
+done
+
 $cc -O2 -fomit-frame-pointer -D_GNU_SOURCE -I"$include" \
 	"$here/overhead.c" -o "$dir/overhead" "$preload" \
 	-Wl,-rpath,"$build/libprofile"
