@@ -732,9 +732,8 @@ class Symbols(InFolder):
         """Maps in a file of their own, with or without a last newline."""
         maps, main = map_of_profconv()
         for text in (maps, maps[:-1]):
-            with open("maps", "w", encoding="utf-8") as f:
-                f.write(text)
-            done = self.names(f"{main:x}\n1\n", "--maps=maps")
+            done = self.names(f"{main:x}\n1\n",
+                              f"--maps={self.file('maps', text)}")
             self.assertEqual((done.returncode, done.stdout, done.stderr),
                              (0, b"main\n??\n", b""))
         done = self.names("1\n", "--maps=absent")
