@@ -2,6 +2,7 @@
 #include "symbolize/find.h"
 
 #include "symbolize/debuginfod.h"
+#include "symbolize/unpack.h"
 
 #include <fcntl.h>
 #include <glob.h>
@@ -39,6 +40,43 @@ static bool map_descriptor(struct mapped_file *f, int fd)
 	return true;
 }
 
+static void release_image(struct mapped_file *f)
+{
+	void *image = (void *)(uintptr_t)f->image.data;
+
+	if (f->is_unpacked)
+		mem_free(&mem_malloc, image, f->image.size);
+	else if (image && !f->is_borrowed)
+		munmap(image, f->image.size);
+}
+
+/* By their names, as the kernel's own tools: nothing else is unpacked. */
+static bool is_packed_module(const char *path)
+{
+	static const char *const ends[] = { ".ko.xz", ".ko.zst", ".ko.gz" };
+	size_t size = strlen(path);
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
+		size_t n = strlen(ends[i]);
+
+		if (size > n && strcmp(path + size - n, ends[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What is damaged stays packed, and is no ELF file. */
+static void unpack_module(struct mapped_file *f)
+{
+	struct span image = unpack_file(f->image);
+
+	if (!image.data)
+		return;
+	release_image(f);
+	f->image = image;
+	f->is_unpacked = true;
+}
+
 bool map_file(struct mapped_file *f, const char *path)
 {
 	int fd;
@@ -51,6 +89,8 @@ bool map_file(struct mapped_file *f, const char *path)
 	if (fd >= 0) {
 		if (!map_descriptor(f, fd))
 			unmap_file(f);
+		else if (is_packed_module(path))
+			unpack_module(f);
 		close(fd);
 	} else {
 		unmap_file(f);
@@ -60,8 +100,7 @@ bool map_file(struct mapped_file *f, const char *path)
 
 void unmap_file(struct mapped_file *f)
 {
-	if (f->image.data && !f->is_borrowed)
-		munmap((void *)(uintptr_t)f->image.data, f->image.size);
+	release_image(f);
 	if (f->path)
 		mem_free(&mem_malloc, f->path, strlen(f->path) + 1);
 	*f = (struct mapped_file){ .path = NULL };

@@ -20,6 +20,7 @@ struct mapped_file {
 	struct span image;
 	char *path; /* owned */
 	bool is_borrowed; /* the image is not ours to unmap */
+	bool is_unpacked; /* it is memory of mem_malloc */
 };
 
 struct find_options {
@@ -43,7 +44,10 @@ struct found_files {
 	struct elf main, debug, alt; /* debug, alt: empty where absent */
 };
 
-/* Maps a file whole. False: it cannot be, or is no regular file. */
+/*
+ * Maps a file whole; a packed kernel module is unpacked. False: it cannot be,
+ * or is no regular file.
+ */
 bool map_file(struct mapped_file *f, const char *path);
 void unmap_file(struct mapped_file *f);
 

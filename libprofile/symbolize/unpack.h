@@ -29,7 +29,13 @@ static inline bool unpack_is_sane(struct span packed, uint64_t size)
 struct span unpack_zlib(struct span packed, uint64_t size);
 struct span unpack_zstd(struct span packed, uint64_t size);
 
+/* The size that the first frame says it has unpacked; 0: it does not. */
+uint64_t unpack_zstd_size(struct span packed);
+
 /* How many bytes come out is not known; at most 256 MiB. */
 struct span unpack_xz(struct span packed);
+
+/* A whole file that gzip, xz or zstd packed, as kernel modules are. */
+struct span unpack_file(struct span packed);
 
 #endif

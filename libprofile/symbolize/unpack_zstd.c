@@ -22,3 +22,14 @@ struct span unpack_zstd(struct span packed, uint64_t size)
 	}
 	return (struct span){ out, (size_t)size };
 }
+
+uint64_t unpack_zstd_size(struct span packed)
+{
+	unsigned long long size =
+		ZSTD_getFrameContentSize(packed.data, packed.size);
+
+	return size == ZSTD_CONTENTSIZE_UNKNOWN ||
+	                       size == ZSTD_CONTENTSIZE_ERROR
+	               ? 0
+	               : size;
+}

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where debugging information is found: build ids, debug links, dwz, packed
-symbols, compressed sections, debuginfod.
+symbols, compressed sections, packed modules, debuginfod.
 
 A program is built and answers; then what it knows is moved away, and it has
 to answer the same. All is in a private folder. Usage: find_test.py ADDRESSES
@@ -281,6 +281,30 @@ class Find(unittest.TestCase):
                 shutil.copy(self.original, self.program)
                 compress(self.program, kind, lambda data: b"damaged" + data)
                 self.assert_bare()
+
+    def test_packed_module(self):
+        """Kernel modules as distributions pack them."""
+        module = self.at("module.ko")
+        must("gcc", "-O2", "-g", "-c", "-o", module,
+             os.path.join(self.built, "program.c"))
+        whole = self.ask(module, addresses=range(1, 200))
+        self.assertIn("program.c:", whole)
+        for tool, end in (("gzip", "gz"), ("xz", "xz"), ("zstd", "zst")):
+            if not shutil.which(tool):
+                continue
+            with self.subTest(tool=tool):
+                packed = f"{module}.{end}"
+                must(tool, "-k", module)
+                self.assertEqual(self.ask(packed, addresses=range(1, 200)),
+                                 whole)
+                other = self.at("module.bin") # no module's name
+                shutil.copy(packed, other)
+                self.assertIn("not an ELF file", self.ask(other, "report=1"))
+                size = os.path.getsize(packed)
+                for cut in (size - 1, size // 2, 20, 5, 0):
+                    os.truncate(packed, cut)
+                    self.assertNotIn("program.c:", self.ask(
+                        packed, addresses=range(1, 200)))
 
     def test_debuginfod(self):
         """Nobody is asked, unless the option says so."""
