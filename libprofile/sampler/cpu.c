@@ -25,7 +25,12 @@ struct cpu_run cpu_run;
 
 static struct futex_lock cpu_lock;
 static struct ring reader;     /* of who calls prof_cpu_read() */
-static bool handler_is_set, reader_is_at_end = true;
+static bool reader_is_at_end = true;
+static _Atomic uint32_t handler_is_set;
+
+/* Who interrupts others, and who is about to exec, keep clear of each other
+   by these. */
+static _Atomic uint32_t is_interrupting, n_execs;
 
 /* ---- Records ---- */
 
@@ -290,7 +295,7 @@ static bool set_handler(struct prof_error *err)
 {
 	struct sigaction action;
 
-	if (handler_is_set)
+	if (atomic_load(&handler_is_set))
 		return true;
 	memset(&action, 0, sizeof(action));
 	action.sa_sigaction = cpu_on_signal;
@@ -300,7 +305,7 @@ static bool set_handler(struct prof_error *err)
 		error_set(err, PROF_SYSTEM, "cannot set a signal handler");
 		return false;
 	}
-	handler_is_set = true;
+	atomic_store(&handler_is_set, 1);
 	return true;
 }
 
@@ -316,34 +321,43 @@ bool cpu_set_handler(struct prof_error *err)
 
 bool cpu_signal_is_used(void)
 {
-	return atomic_load(&cpu_run.is_active) ||
-	       atomic_load(&cpu_run.n_askers) > 0;
+	return atomic_load(&handler_is_set);
+}
+
+/* Asks and waits; fills the request. */
+static void interrupt(struct stack_request *r, uint32_t tid)
+{
+	const struct timespec patience = { 0, 200000000 };
+	uint32_t asked = request_asked(tid);
+	siginfo_t info;
+
+	memset(&info, 0, sizeof(info));
+	info.si_code = SI_QUEUE;
+	info.si_value.sival_ptr = r;
+	atomic_store(&r->state, asked);
+	if (syscall(SYS_rt_tgsigqueueinfo, getpid(), tid, CPU_SIGNAL, &info) == 0)
+		syscall(SYS_futex, &r->state, FUTEX_WAIT_PRIVATE, asked,
+		        &patience, NULL, 0);
+	/* Who has taken the request by now will be done soon. */
+	if (!atomic_compare_exchange_strong(&r->state, &asked, REQUEST_NONE))
+		while (atomic_load(&r->state) == REQUEST_TAKEN)
+			sched_yield();
 }
 
 size_t cpu_interrupt(uint32_t tid, uint64_t *pcs, size_t max,
                      enum unwind_end *end)
 {
 	struct stack_request *r = &cpu_request;
-	const struct timespec patience = { 0, 200000000 };
-	uint32_t asked = REQUEST_ASKED;
-	siginfo_t info;
 
-	memset(&info, 0, sizeof(info));
-	info.si_code = SI_QUEUE;
-	info.si_value.sival_ptr = r;
 	r->pcs = pcs;
 	r->max = max;
 	r->n = 0;
 	if (!cpu_set_handler(NULL))
 		return 0;
-	atomic_store(&r->state, REQUEST_ASKED);
-	if (syscall(SYS_rt_tgsigqueueinfo, getpid(), tid, CPU_SIGNAL, &info) == 0)
-		syscall(SYS_futex, &r->state, FUTEX_WAIT_PRIVATE, REQUEST_ASKED,
-		        &patience, NULL, 0);
-	/* Who has taken the request by now will be done soon. */
-	if (!atomic_compare_exchange_strong(&r->state, &asked, REQUEST_NONE))
-		while (atomic_load(&r->state) == REQUEST_TAKEN)
-			sched_yield();
+	atomic_store(&is_interrupting, 1);
+	if (atomic_load(&n_execs) == 0)
+		interrupt(r, tid);
+	atomic_store(&is_interrupting, 0);
 	*end = r->end;
 	return r->n;
 }
@@ -527,10 +541,15 @@ void cpu_before_exec(void)
 {
 	struct thread *t = threads_self();
 	const struct timespec no_wait = { 0, 0 };
+	const uint64_t end = sampler_now() + 1000000000;
 	sigset_t ours, old;
 
+	atomic_fetch_add(&n_execs, 1);
 	if (!cpu_signal_is_used())
 		return;
+	/* Not for ever: a handler that interrupted who asks may be here. */
+	while (atomic_load(&is_interrupting) && sampler_now() < end)
+		sched_yield();
 	sigemptyset(&ours);
 	sigaddset(&ours, CPU_SIGNAL);
 	/* Raw, as sigprocmask() may be a hook that spares our signal. */
@@ -545,6 +564,7 @@ void cpu_before_exec(void)
 
 void cpu_after_failed_exec(void)
 {
+	atomic_fetch_sub(&n_execs, 1);
 	if (atomic_load(&cpu_run.is_active))
 		arm(threads_my_tid(), 0, FROM_NOW);
 }
@@ -562,5 +582,8 @@ void cpu_after_fork(void)
 	threads_after_fork();
 	memset(&cpu_lock, 0, sizeof(cpu_lock));
 	memset(&cpu_run, 0, sizeof(cpu_run));
+	memset(&cpu_request, 0, sizeof(cpu_request));
+	atomic_store(&is_interrupting, 0);
+	atomic_store(&n_execs, 0);
 	reader_is_at_end = true;
 }

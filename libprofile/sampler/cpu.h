@@ -20,7 +20,6 @@ enum { CPU_SIGNAL = SIGPROF };
 /* The run, in this process. The handler reads it while is_active. */
 struct cpu_run {
 	_Atomic uint32_t is_active, in_handler;
-	_Atomic uint32_t n_askers; /* who else sends our signal, for stacks */
 	enum prof_cpu_source source;
 	uint64_t period_ns;
 	struct ring ring;
@@ -58,15 +57,32 @@ void cpu_scan_if_due(uint64_t now);
 void cpu_on_signal(int signal, siginfo_t *info, void *ucontext);
 extern struct sigaction cpu_chained;
 
-/* What cpu_interrupt() asks a thread for, in turn: */
+/*
+ * A question for a thread's stack: cpu_request is cpu_interrupt()'s, the wall
+ * clock's are in wall.h. Whose question was given up may have its signal
+ * still to come, so the state names the thread that is asked: another will
+ * not answer.
+ */
 struct stack_request {
 	_Atomic uint32_t state; /* of enum request_state: a futex */
 	uint64_t *pcs;
 	size_t max, n;
 	enum unwind_end end;
 };
-enum request_state { REQUEST_NONE, REQUEST_ASKED, REQUEST_TAKEN, REQUEST_DONE };
+enum request_state {
+	REQUEST_NONE,
+	REQUEST_TAKEN,     /* the thread is at it */
+	REQUEST_ABANDONED, /* it is, and nobody waits for it */
+	REQUEST_DONE,
+	REQUEST_STATES
+};
 extern struct stack_request cpu_request;
+
+/* The state of a question that a thread has not taken yet. */
+static inline uint32_t request_asked(uint32_t tid)
+{
+	return tid * REQUEST_STATES + REQUEST_NONE;
+}
 
 /*
  * Interrupts a thread and gets its stack; 0: it did not answer in time. One
@@ -75,7 +91,7 @@ extern struct stack_request cpu_request;
 size_t cpu_interrupt(uint32_t tid, uint64_t *pcs, size_t max,
                      enum unwind_end *end);
 
-/* The handler is set, and stays. */
+/* The handler is set, and stays: from then on the signal is ours. */
 bool cpu_set_handler(struct prof_error *err);
 
 /* ---- For hooks ---- */
@@ -83,7 +99,6 @@ bool cpu_set_handler(struct prof_error *err);
 /* Signals of ours may come: they are not to be blocked or handled by others,
    nor to be pending when the program is replaced. */
 bool cpu_signal_is_used(void);
-
 
 /* In a new thread; start_routine is a return address in it. */
 void cpu_thread_begin(uint64_t start_routine);

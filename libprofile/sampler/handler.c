@@ -197,17 +197,19 @@ static void sample(enum tick tick, const siginfo_t *info, void *ucontext)
 	cpu_scan_if_due(now);
 }
 
-/* Who asked may have given up: then the answer goes nowhere. */
+/* Who asked may have given up: then there is no answer, or it goes nowhere. */
 static void answer(struct stack_request *r, const void *ucontext)
 {
-	uint32_t asked = REQUEST_ASKED;
+	uint32_t asked = request_asked(threads_my_tid());
+	uint32_t taken = REQUEST_TAKEN;
 	struct cfi_regs regs;
 
 	if (!atomic_compare_exchange_strong(&r->state, &asked, REQUEST_TAKEN))
 		return;
 	machine_regs_of_signal(&regs, ucontext);
 	r->n = unwind(r->pcs, r->max, &regs, UNWIND_AT_INSTRUCTION, &r->end);
-	atomic_store(&r->state, REQUEST_DONE);
+	if (!atomic_compare_exchange_strong(&r->state, &taken, REQUEST_DONE))
+		atomic_store(&r->state, REQUEST_NONE);
 	if (r == &cpu_request) /* others look again anyway */
 		syscall(SYS_futex, &r->state, FUTEX_WAKE_PRIVATE, 1, NULL, NULL,
 		        0);

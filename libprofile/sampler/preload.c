@@ -170,8 +170,11 @@ static void begin(void)
 			.hz = s->options.cpu_hz,
 			.source = (enum prof_cpu_source)s->options.cpu_source),
 			NULL);
-	if (s->options.kinds & PROF_TARGET_THREAD)
+	if (s->options.kinds & PROF_TARGET_THREAD) {
+		/* Now, so that threads do not block the signal. */
+		cpu_set_handler(NULL);
 		preload_watch();
+	}
 }
 
 void preload_finish(void)

@@ -60,7 +60,7 @@ static struct looks *looks;
 static uint64_t wall_period_ns;
 static struct {
 	_Atomic uint32_t state; /* a futex */
-	_Atomic uint32_t is_paused, is_looking;
+	_Atomic uint32_t n_pauses, is_looking;
 } wall;
 
 /* ---- Stacks ---- */
@@ -107,7 +107,7 @@ static bool ask(struct seen *s)
 	info.si_value.sival_ptr = &wall_requests[k];
 	wall_requests[k].pcs = answers[k];
 	wall_requests[k].max = WALL_DEPTH;
-	atomic_store(&wall_requests[k].state, REQUEST_ASKED);
+	atomic_store(&wall_requests[k].state, request_asked(s->tid));
 	if (syscall(SYS_rt_tgsigqueueinfo, getpid(), s->tid, CPU_SIGNAL,
 	            &info) != 0) {
 		atomic_store(&wall_requests[k].state, REQUEST_NONE);
@@ -138,12 +138,19 @@ static bool take_answer(struct seen *s)
 /* Of a thread that has gone, or will not be looked at again. */
 static void give_up(struct seen *s)
 {
-	uint32_t asked = REQUEST_ASKED;
+	while (!take_answer(s)) {
+		_Atomic uint32_t *state = &wall_requests[s->request - 1].state;
+		uint32_t asked = request_asked(s->tid);
+		uint32_t taken = REQUEST_TAKEN;
 
-	if (take_answer(s))
+		if (atomic_compare_exchange_strong(state, &asked,
+		                                   REQUEST_NONE) ||
+		    atomic_compare_exchange_strong(state, &taken,
+		                                   REQUEST_ABANDONED))
+			break;
+	}
+	if (s->request == 0)
 		return;
-	atomic_compare_exchange_strong(&wall_requests[s->request - 1].state,
-	                               &asked, REQUEST_NONE);
 	add(s->stack, s->n_aside, s->ns_aside);
 	s->request = 0;
 }
@@ -298,7 +305,7 @@ static void *wall_main(void *unused)
 		else
 			next = now;
 		atomic_store(&wall.is_looking, 1);
-		if (!atomic_load(&wall.is_paused))
+		if (atomic_load(&wall.n_pauses) == 0)
 			look();
 		atomic_store(&wall.is_looking, 0);
 	}
@@ -306,7 +313,6 @@ static void *wall_main(void *unused)
 	nanosleep(&(struct timespec){ 0, 20000000 }, NULL);
 	give_up_all();
 	threads_show(threads_my_tid());
-	atomic_fetch_sub(&cpu_run.n_askers, 1);
 	set_state(WALL_OFF);
 	return unused;
 }
@@ -352,9 +358,14 @@ static bool make_looks(void)
 enum prof_status prof_wall_start(const struct prof_wall_options *options,
                                  struct prof_error *err)
 {
-	const uint32_t hz = options && options->hz ? options->hz : 100;
+	struct prof_wall_options o = { .size = sizeof(o) };
 	enum prof_status status = PROF_OK;
+	uint32_t hz;
 
+	if (options)
+		memcpy(&o, options,
+		       options->size < sizeof(o) ? options->size : sizeof(o));
+	hz = o.hz ? o.hz : 100;
 	if (hz > 1000)
 		return error_set(err, PROF_INVALID,
 		                 "a wall-clock rate of more than 1000 Hz");
@@ -375,11 +386,9 @@ enum prof_status prof_wall_start(const struct prof_wall_options *options,
 		atomic_store(&sampler_state->wall.rate,
 		             (int64_t)wall_period_ns);
 		atomic_store(&wall.state, WALL_STARTS);
-		atomic_fetch_add(&cpu_run.n_askers, 1);
 		if (make_thread()) {
 			wait_while(WALL_STARTS);
 		} else {
-			atomic_fetch_sub(&cpu_run.n_askers, 1);
 			atomic_store(&wall.state, WALL_OFF);
 			status = error_set(err, PROF_SYSTEM,
 			                   "cannot make a thread");
@@ -403,16 +412,22 @@ void prof_wall_stop(void)
 
 /* ---- Exec and fork ---- */
 
+/*
+ * A look may wait for what the calling thread has: exec may be called by a
+ * signal handler that interrupted anything. So this does not wait for ever.
+ */
 void wall_pause(void)
 {
-	atomic_store(&wall.is_paused, 1);
-	while (atomic_load(&wall.is_looking))
+	const uint64_t end = sampler_now() + 1000000000;
+
+	atomic_fetch_add(&wall.n_pauses, 1);
+	while (atomic_load(&wall.is_looking) && sampler_now() < end)
 		sched_yield();
 }
 
 void wall_resume(void)
 {
-	atomic_store(&wall.is_paused, 0);
+	atomic_fetch_sub(&wall.n_pauses, 1);
 }
 
 void wall_after_fork(void)

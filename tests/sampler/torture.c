@@ -5,6 +5,7 @@
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -262,6 +263,44 @@ static int signals(void)
 	return 0;
 }
 
+/* What a handler may call, amid the same in the thread that it interrupts;
+   now and then it forks. */
+static void calling_handler(int signal)
+{
+	const int saved_errno = errno;
+	int fd = open("/dev/null", O_RDONLY), status;
+	pid_t pid = 0;
+
+	(void)signal;
+	close(fd);
+	if (n_own++ % 64 == 0) {
+		pid = fork();
+		if (pid == 0)
+			_exit(0);
+	}
+	waitpid(pid > 0 ? pid : -1, &status, pid > 0 ? 0 : WNOHANG);
+	errno = saved_errno;
+}
+
+static int calls_in_handlers(void)
+{
+	const struct itimerval often = { { 0, 200 }, { 0, 200 } };
+	const struct itimerval never = { { 0, 0 }, { 0, 0 } };
+	int i, fds[2];
+
+	n_own = 0;
+	signal(SIGALRM, calling_handler);
+	setitimer(ITIMER_REAL, &often, NULL);
+	for (i = 0; i < 20000; i++)
+		if (pipe(fds) == 0) {
+			close(fds[0]);
+			close(fds[1]);
+		}
+	setitimer(ITIMER_REAL, &never, NULL);
+	signal(SIGALRM, SIG_DFL);
+	return n_own > 0 ? 0 : fail("no signal came");
+}
+
 static ucontext_t main_context, coroutine;
 
 static void coroutine_main(void)
@@ -341,11 +380,13 @@ int main(int argc, char **argv)
 {
 	char *again[] = { argv[0], NULL, NULL };
 
+	if (argc > 1 && !strcmp(argv[1], "calls"))
+		return calls_in_handlers();
 	if (argc > 1 && !strcmp(argv[1], "forks"))
 		return forks_among_threads();
 	become_itself(again, argc > 1 ? argv[1] : "20");
 	return small_stacks() || thread_churn() || forks_among_threads() ||
 	       odd_ends() || processes() || libraries() || signals() ||
-	       coroutines() || calls_are_not_interrupted() ||
+	       calls_in_handlers() || coroutines() || calls_are_not_interrupted() ||
 	       wild_allocation();
 }

@@ -134,6 +134,76 @@ START_TEST(tells_where_each_thread_is)
 }
 END_TEST
 
+extern const char __start_late_text[], __stop_late_text[];
+static _Atomic int64_t late_ms; /* when it is to answer; 0: not yet */
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static void *spin(void (*unblock)(const sigset_t *))
+{
+	sigset_t all, old;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &old);
+	n_ready++;
+	while (must_run)
+		if (late_ms != 0 && now_ms() >= late_ms && unblock)
+			unblock(&old);
+	return NULL;
+}
+
+static void unblock_all(const sigset_t *old)
+{
+	pthread_sigmask(SIG_SETMASK, old, NULL);
+}
+
+static IN("late_text") void *answers_late(void *unused)
+{
+	void *result = spin(unblock_all);
+
+	__asm__ volatile("" ::: "memory"); /* no tail call */
+	return result ? result : unused;
+}
+
+static void *never_answers(void *unused)
+{
+	(void)unused;
+	return spin(NULL);
+}
+
+/* A thread that answers when the next one is asked answers nobody. */
+START_TEST(a_late_answer_is_nobodys)
+{
+	struct prof_thread_record recs[8];
+	pthread_t threads[3];
+	size_t n, i, n_late = 0;
+
+	must_run = 1;
+	for (i = 0; i < 3; i++) {
+		pthread_create(&threads[i], NULL,
+		               i == 0 ? answers_late : never_answers, NULL);
+		while (n_ready <= (int)i)
+			nanosleep(&(struct timespec){ 0, 1000000 }, NULL);
+	}
+	late_ms = now_ms() + 300;
+	ck_assert(prof_thread_records(&n, recs, 8));
+	ck_assert_uint_eq(n, 4);
+	must_run = 0;
+	for (i = 0; i < 3; i++)
+		pthread_join(threads[i], NULL);
+	for (i = 0; i < n; i++)
+		n_late += has_frame(&recs[i], __start_late_text,
+		                    __stop_late_text);
+	ck_assert_uint_eq(n_late, 0);
+}
+END_TEST
+
 /* Threads that come and go while they are looked at. */
 static void *come_and_go(void *unused)
 {
@@ -176,6 +246,7 @@ int main(void)
 
 	tcase_set_timeout(tc, 120);
 	tcase_add_test(tc, tells_where_each_thread_is);
+	tcase_add_test(tc, a_late_answer_is_nobodys);
 	tcase_add_test(tc, survives_churn);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);
