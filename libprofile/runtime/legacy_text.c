@@ -139,8 +139,8 @@ static int by_bytes_in_use(const void *a_, const void *b_)
 		*(const struct prof_mem_record *const *)a_;
 	const struct prof_mem_record *b =
 		*(const struct prof_mem_record *const *)b_;
-	const int64_t x = a->alloc_bytes - a->free_bytes;
-	const int64_t y = b->alloc_bytes - b->free_bytes;
+	const int64_t x = prof_mem_in_use_bytes(a);
+	const int64_t y = prof_mem_in_use_bytes(b);
 
 	if (x != y)
 		return x < y ? 1 : -1;
@@ -151,9 +151,8 @@ static void put_mem(struct output *out, const struct prof_mem_record *r)
 {
 	output_printf(out,
 	              "%" PRId64 ": %" PRId64 " [%" PRId64 ": %" PRId64 "]",
-	              r->alloc_objects - r->free_objects,
-	              r->alloc_bytes - r->free_bytes, r->alloc_objects,
-	              r->alloc_bytes);
+	              prof_mem_in_use_objects(r), prof_mem_in_use_bytes(r),
+	              r->alloc_objects, r->alloc_bytes);
 }
 
 static void put_total(struct output *out, struct prof_mem_record total,
