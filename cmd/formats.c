@@ -14,7 +14,16 @@ const struct prof_format_info *format_by_name(const char *text, size_t size)
 	return NULL;
 }
 
-/* The longest word of `suffixes` that the name ends with, or 0. */
+/* Whether the name without its folder begins so. */
+static bool begins(const char *name, size_t size, const char *with, size_t n)
+{
+	const char *slash = memrchr(name, '/', size);
+	size_t folder = slash ? (size_t)(slash - name) + 1 : 0;
+
+	return size - folder > n && !memcmp(name + folder, with, n);
+}
+
+/* The longest word of `suffixes` that fits the name, or 0. */
 static size_t suffix_match(const char *suffixes, const char *name, size_t size)
 {
 	size_t best = 0;
@@ -23,7 +32,9 @@ static size_t suffix_match(const char *suffixes, const char *name, size_t size)
 		size_t n = strcspn(suffixes, " ");
 
 		if (n > best && n < size &&
-		    !memcmp(name + size - n, suffixes, n))
+		    (suffixes[n - 1] == '*' ?
+		     begins(name, size, suffixes, n - 1) :
+		     !memcmp(name + size - n, suffixes, n)))
 			best = n;
 		suffixes += n;
 		suffixes += strspn(suffixes, " ");

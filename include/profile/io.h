@@ -75,9 +75,12 @@ enum prof_format_can {
 struct prof_format_info {
 	const char *name;     /* "pprof" */
 	const char *about;    /* one line */
-	const char *suffixes; /* usual ends of file names: ".pb.gz .pprof" */
+	const char *suffixes; /* usual ends of file names: ".pb.gz .pprof";
+	                         with a * behind, a begin: "callgrind.out.*" */
 	unsigned can;         /* of enum prof_format_can */
 	bool is_binary;
+	bool has_shown_names; /* names are as people read them, never as a
+	                         linker has them */
 };
 
 /* The formats in the order of the list; NULL at its end. */

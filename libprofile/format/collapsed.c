@@ -276,6 +276,7 @@ const struct format collapsed_format = {
 		.about = "collapsed stacks, a line each: root;...;leaf count",
 		.suffixes = ".collapsed .folded .txt",
 		.can = PROF_CAN_READ | PROF_CAN_WRITE,
+		.has_shown_names = true,
 	},
 	.probe = probe,
 	.read = collapsed_read,

@@ -75,7 +75,7 @@ struct format {
 void writing_free(struct format_writing *w);
 
 extern const struct format pprof_format, raw_format, collapsed_format,
-	yaml_format, text_format, speedscope_format;
+	yaml_format, text_format, speedscope_format, callgrind_format;
 
 /* ---- Notes ---- */
 

@@ -22,6 +22,7 @@ static const struct format *const formats[] = {
 	&collapsed_format,
 	&text_format,
 	&speedscope_format,
+	&callgrind_format,
 };
 
 #define N_FORMATS (sizeof(formats) / sizeof(formats[0]))

@@ -32,6 +32,86 @@ sample_types: [samples/count, cpu/nanoseconds]
 samples:
 - {v: [3, 30], stack: [run, main]}
 """
+CALLGRIND = """# callgrind format
+version: 1
+creator: libprofile
+positions: instr line
+event: samples_count : samples (count)
+events: samples_count
+
+ob=???
+fl=???
+fn=(3) main
+0x0 0 0
+cob=???
+cfi=???
+cfn=(6) wait
+calls=1 0x0 0
+0x0 0 5
+cob=???
+cfi=???
+cfn=(4) run
+calls=1 0x0 0
+0x0 0 5
+
+ob=???
+fl=???
+fn=(4)
+0x0 0 3
+cob=???
+cfi=???
+cfn=(5) read
+calls=1 0x0 0
+0x0 0 2
+
+ob=???
+fl=???
+fn=(5)
+0x0 0 2
+
+ob=???
+fl=???
+fn=(6)
+0x0 0 5
+
+totals: 10
+"""
+LABELS = r"""profile: 1
+sample_types: [samples/count, cpu/nanoseconds]
+samples:
+- {v: [3, 30], stack: [run, run, "a\nb"], labels: {k: v}}
+- {v: [1, -5], stack: [run]}
+"""
+LABELS_IN_CALLGRIND = r"""# callgrind format
+version: 1
+creator: libprofile
+positions: instr line
+event: samples_count : samples (count)
+event: cpu_nanoseconds : cpu (nanoseconds)
+events: samples_count cpu_nanoseconds
+
+ob=???
+fl=???
+fn=(5) run
+0x0 0 4 30
+cob=???
+cfi=???
+cfn=(5)
+calls=1 0x0 0
+0x0 0 3 30
+
+ob=???
+fl=???
+fn=(6) a\nb
+0x0 0 0 0
+cob=???
+cfi=???
+cfn=(5)
+calls=1 0x0 0
+0x0 0 3 30
+
+totals: 4 30
+"""
 TRY = "Try 'profconv --help'.\n"
 
 
@@ -59,6 +139,7 @@ CASES = [
     Case("-V", out="~^profconv "),
     Case("--help", out="~^Usage: profconv FROM-to-TO"),
     Case("--list-formats", out="~(?m)^pprof +read/write .*\\.pb\\.gz"),
+    Case("--list-formats", out="~(?m)^callgrind +write .*callgrind\\.out"),
     Case("--vers", out="~^profconv "),
 
     # Wrong command lines, and the hint for each.
@@ -127,7 +208,23 @@ CASES = [
     Case("--to=collapsed a-to-b", out=STACKS, files={"a-to-b": STACKS}),
     Case("collapsed-to-collapsed in /dev/null", files={"in": STACKS}),
 
+    # By the begin of a name, too, but of a file's.
+    Case("in.folded callgrind.out.12", files={"in.folded": STACKS},
+         after={"callgrind.out.12": CALLGRIND}),
+    Case("in.folded ./out.callgrind", files={"in.folded": STACKS},
+         after={"out.callgrind": CALLGRIND}),
+    wrong("in.folded callgrind.out.1/x", "to which format? "
+          "'callgrind.out.1/x' does not tell; say FROM-to-TO or --to"),
+    wrong("in.folded callgrind.out", "to which format? 'callgrind.out' does "
+          "not tell; say FROM-to-TO or --to"),
+
     # What was read and written.
+    Case("yaml-to-callgrind", stdin=LABELS, out=LABELS_IN_CALLGRIND,
+         err="profconv: stdout: note: labels are left out: callgrind has no "
+         "place for them\nprofconv: stdout: note: 1 values below 0 are left "
+         "out\n"),
+    Case("yaml-to-callgrind --strict", 1, stdin=LABELS,
+         err="~^profconv: stdout: labels are left out"),
     Case("yaml-to-collapsed", stdin=YAML, out="main;run 30\n",
          err="~^profconv: stdout: note: .*sample type"),
     Case("yaml-to-collapsed -q", stdin=YAML, out="main;run 30\n"),
