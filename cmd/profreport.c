@@ -6,6 +6,7 @@
 
 #include "child.h"
 #include "disassembler.h"
+#include "formats.h"
 #include "pprof_words.h"
 
 #include <profile/transform.h>
@@ -26,14 +27,19 @@ static int read_file(struct profreport *c, const char *name,
 {
 	struct prof_error err = { .offset = UINT64_MAX };
 	struct file_input input = { 0 };
+	const struct prof_format_info *format;
+	const char *found = "";
 	int code = CLI_CONTINUE;
 
 	c->on_input.file = strcmp(name, "-") ? name : "stdin";
 	progress_phase(&c->progress, name);
+	c->reading.options.found_format = &found;
 	if (file_input_open(&input, name, &c->progress, &err) != PROF_OK ||
 	    prof_read(out, input.source, &c->reading.options, &err) !=
 	    PROF_OK)
 		code = tell_error(&c->on_input, &err);
+	format = format_by_name(found, strlen(found));
+	c->symbols.has_shown_names |= format && format->has_shown_names;
 	file_input_close(&input);
 	return code;
 }

@@ -156,6 +156,7 @@ int symbols_apply(const struct symbols *s, enum symbols_mode unset,
 	options.mode = mode == SYMBOLS_NONE  ? PROF_SYMBOLIZE_NONE
 	             : mode == SYMBOLS_FORCE ? PROF_SYMBOLIZE_FORCE
 	                                     : PROF_SYMBOLIZE_AUTO;
+	options.keep_plain = s->has_shown_names && !s->demangles;
 	if (teller->settings->is_verbose && mode != SYMBOLS_NONE) {
 		options.report = tell_mapping;
 		options.report_ctx = &to;

@@ -23,6 +23,7 @@ struct symbols {
 	struct prof_symbolize_options options;
 	enum symbols_mode mode;
 	bool demangles; /* was asked to, so also where nothing is looked up */
+	bool has_shown_names; /* of a profile: see prof_format_info */
 };
 
 extern const struct cli_option symbols_options[];

@@ -65,6 +65,12 @@ struct prof_symbolize_options {
 	enum prof_demangle demangle;
 	bool no_inlines;         /* the outermost frame only */
 	/*
+	 * Names that the profile has and that are not mangled stay, brackets
+	 * and all; else what looks like C++ in them is shortened too, as
+	 * google/pprof does where a function's name is its system name.
+	 */
+	bool keep_plain;
+	/*
 	 * As Go's builder leaves a profile: names from Go's own table alone,
 	 * the addresses of inlined calls folded into one location, no frames
 	 * of runtime.goexit, and of the flags of mappings has_functions alone.

@@ -312,7 +312,7 @@ struct prof_str demangle(struct demangler *d, struct prof_str name)
 	base.len = without_clone_suffix(base);
 	/* DWARF has names with template arguments that are not mangled. */
 	if (!(is_mangled(base) && decode_copy(d, base)) &&
-	    ((base.len + suffix == name.len &&
+	    (d->keeps_plain || (base.len + suffix == name.len &&
 	      !memchr(base.ptr, '<', base.len)) ||
 	     !take_plain(d, base, base.len)))
 		return name;

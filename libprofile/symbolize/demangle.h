@@ -12,6 +12,7 @@
 
 struct demangler {
 	enum prof_demangle mode;
+	bool keeps_plain; /* what is not mangled stays as it is */
 	VEC(char) text; /* the last answer */
 };
 

@@ -261,19 +261,19 @@ void naming_functions(struct naming *n, struct frame_set *s)
 
 /* ---- What has names already ---- */
 
-void naming_demangle(struct naming *n, enum prof_symbolize_mode mode)
+void naming_demangle(struct naming *n, const struct prof_symbolize_options *o)
 {
 	struct prof_profile *p = n->editor->profile;
+	bool is_forced = o->mode == PROF_SYMBOLIZE_FORCE;
 
-	if (n->demangler.mode == PROF_DEMANGLE_NONE &&
-	    mode != PROF_SYMBOLIZE_FORCE)
+	if (n->demangler.mode == PROF_DEMANGLE_NONE && !is_forced)
 		return;
+	n->demangler.keeps_plain = o->keep_plain;
 	for (uint32_t id = 1; id < p->functions.n; id++) {
 		struct row_function *f = &p->functions.data[id];
 
 		if (f->system_name == 0 ||
-		    (f->name != 0 && f->name != f->system_name &&
-		     mode != PROF_SYMBOLIZE_FORCE))
+		    (f->name != 0 && f->name != f->system_name && !is_forced))
 			continue;
 		f->name = display_name(n, f->system_name);
 	}

@@ -38,6 +38,7 @@ void naming_decode(struct naming *n, unsigned n_workers);
 void naming_functions(struct naming *n, struct frame_set *s);
 
 /* Demangles the functions that have no name for people yet, or all. */
-void naming_demangle(struct naming *n, enum prof_symbolize_mode mode);
+void naming_demangle(struct naming *n,
+                     const struct prof_symbolize_options *o);
 
 #endif

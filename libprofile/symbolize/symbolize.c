@@ -509,7 +509,7 @@ static enum prof_status write_answers(struct job *j, struct prof_error *err)
 		status = error_nomem(err);
 	} else {
 		if (editor.status == PROF_OK)
-			naming_demangle(&naming, j->options.mode);
+			naming_demangle(&naming, &j->options);
 		status = profile_editor_finish(&editor, err);
 	}
 	naming_release(&naming);

@@ -203,6 +203,14 @@ class Reports(unittest.TestCase):
         page = run(["html", "--from=collapsed"], HOSTILE)
         self.assertEqual(page.count(b"</script>"), 2)
 
+    def test_shown_names(self):
+        """Names of collapsed stacks keep all, unless one asks."""
+        stacks = b"f<x>;g(int);_ZN1a1bEi 1\n"
+        self.assertRegex(run(["top", "-"], stacks).decode(),
+                         "(?s) a::b\n.* f<x>\n.* g\\(int\\)\n")
+        self.assertRegex(run(["top", "--demangle=default", "-"],
+                             stacks).decode(), " f\n")
+
     def test_page_size(self):
         self.assertLess(len(run(["html"], "A 1\n")), 40000)
 
