@@ -181,6 +181,23 @@ class Oracle(unittest.TestCase):
                 del names[0], others[0]
             self.assertEqual(names[:-1], others[:-1], a)
 
+    def test_rust(self):
+        """With the standard library, that is built by others."""
+        if not has("rustc") or not has("llvm-symbolizer"):
+            self.skipTest("no rustc or no llvm-symbolizer")
+        for level in ("0", "2"):
+            with self.subTest(level=level):
+                path = os.path.join(self.dir, "rust" + level)
+                got = run("rustc", "-g", f"-Copt-level={level}", "-o", path,
+                          os.path.join(TESTDATA, "symbolize/program.rs"))
+                if got.returncode:
+                    self.skipTest(got.stderr)
+                addresses = addresses_of(path, 29)
+                expected = parse(llvm(path, addresses))
+                self.assertGreater(max(map(len, expected.values())), 5)
+                self.assert_agrees(
+                    parse(ours(path, addresses, "names=system")), expected)
+
     def test_packed(self):
         """A .dwp in place of the .dwo files."""
         for version, tool in (("5", "llvm-dwp"), ("4", "dwp")):
