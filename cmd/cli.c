@@ -10,6 +10,7 @@
 #include "cli.h"
 
 #include "formats.h"
+#include "message.h"
 #include "nearest.h"
 
 #include <errno.h>
@@ -43,19 +44,12 @@ struct parser {
 
 /* ---- Messages ---- */
 
-static void say(const struct cli_tool *tool, const char *format, va_list args)
-{
-	fprintf(stderr, "%s: ", tool->name);
-	vfprintf(stderr, format, args);
-	fputc('\n', stderr);
-}
-
 void cli_error(const struct cli_tool *tool, const char *format, ...)
 {
 	va_list args;
 
 	va_start(args, format);
-	say(tool, format, args);
+	message_write(tool->name, format, args);
 	va_end(args);
 }
 
@@ -64,7 +58,7 @@ int cli_usage_error(const struct cli_tool *tool, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	say(tool, format, args);
+	message_write(tool->name, format, args);
 	va_end(args);
 	fprintf(stderr, "Try '%s --help'.\n", tool->name);
 	return CLI_USAGE;

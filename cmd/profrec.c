@@ -10,6 +10,8 @@
  */
 #include "profrec.h"
 
+#include "message.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -26,11 +28,9 @@ void say(const char *format, ...)
 {
 	va_list ap;
 
-	fputs("profrec: ", stderr);
 	va_start(ap, format);
-	vfprintf(stderr, format, ap);
+	message_write("profrec", format, ap);
 	va_end(ap);
-	fputc('\n', stderr);
 }
 
 struct session {

@@ -5,6 +5,8 @@
  */
 #include "profrec.h"
 
+#include "message.h"
+
 #include <profile/report.h>
 
 #include <stdlib.h>
@@ -84,5 +86,6 @@ void summary_live(const struct live *l)
 	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col > 1 &&
 	    n >= w.ws_col)
 		text[w.ws_col - 1] = '\0';
+	message_clean(text);
 	fprintf(stderr, "\r%s\033[K", text);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "progress.h"
 
+#include "message.h"
+
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -75,7 +77,7 @@ void progress_format(char *text, size_t size, enum progress_unit unit,
 
 void progress_step(struct progress *p, uint64_t done, uint64_t total)
 {
-	char text[96];
+	char text[96], what[41];
 	uint64_t now;
 
 	if (!p->is_on || (now = now_ns()) < p->next_ns)
@@ -83,7 +85,9 @@ void progress_step(struct progress *p, uint64_t done, uint64_t total)
 	progress_format(text, sizeof(text), p->unit, done, total,
 	                now - p->start_ns);
 	/* To the first column; the rest of the line is wiped behind. */
-	fprintf(stderr, "\r%.40s: %s\033[K", p->what, text);
+	snprintf(what, sizeof(what), "%s", p->what);
+	message_clean(what);
+	fprintf(stderr, "\r%s: %s\033[K", what, text);
 	p->next_ns = now + EVERY_NS;
 	p->is_shown = true;
 }

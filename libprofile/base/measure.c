@@ -134,7 +134,7 @@ static const struct unit *fit_unit(const struct unit_kind *kind, double value)
 	return best;
 }
 
-static struct measured scale_positive(int64_t value, struct prof_str from,
+static struct measured scale_positive(uint64_t value, struct prof_str from,
                                       struct prof_str to)
 {
 	static const char *const plain[] = { "count", "sample", "unit",
@@ -167,9 +167,9 @@ struct measured measure_scale(int64_t value, struct prof_str from,
 {
 	struct measured m;
 
-	if (value >= 0 || value == INT64_MIN)
-		return scale_positive(value, from, to);
-	m = scale_positive(-value, from, to);
+	if (value >= 0)
+		return scale_positive((uint64_t)value, from, to);
+	m = scale_positive(0 - (uint64_t)value, from, to);
 	m.value = -m.value;
 	return m;
 }
@@ -215,14 +215,16 @@ const char *measure_trimmed(const struct measure_text *t)
 
 int64_t measure_int(double value)
 {
-	if (value >= -0x1p63 && value < 0x1p63)
-		return (int64_t)value;
-	return INT64_MIN;
+	if (value >= 0x1p63)
+		return INT64_MAX;
+	if (value < -0x1p63)
+		return INT64_MIN;
+	return isnan(value) ? 0 : (int64_t)value;
 }
 
 int64_t measure_abs(int64_t n)
 {
-	return n < 0 ? (int64_t)(0 - (uint64_t)n) : n;
+	return n == INT64_MIN ? INT64_MAX : n < 0 ? -n : n;
 }
 
 int64_t measure_add(int64_t a, int64_t b)

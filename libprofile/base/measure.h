@@ -57,10 +57,10 @@ struct measure_text measure_percentage(int64_t value, int64_t total);
 /* A percentage without the blanks before it. */
 const char *measure_trimmed(const struct measure_text *t);
 
-/* A double as an int64_t, towards 0; what does not fit is INT64_MIN. */
+/* A double as an int64_t, towards 0; saturating; 0 for a NaN. */
 int64_t measure_int(double value);
 
-/* |n|; that of INT64_MIN is itself, as in two's complement. */
+/* |n|; that of INT64_MIN is INT64_MAX. */
 int64_t measure_abs(int64_t n);
 
 /* a + b, modulo 2^64. */

@@ -270,9 +270,9 @@ static bool write_nodes(struct callgrind *c)
 		return false;
 	output_text(r->out, "positions: instr line\nevents: ");
 	output_text(r->out, r->o.mean ? "mean_" : "");
-	output_str(r->out, r->type);
+	output_visible(r->out, r->type);
 	output_char(r->out, '(');
-	output_str(r->out, r->output_unit);
+	output_visible(r->out, r->output_unit);
 	output_text(r->out, ")\n");
 	for (size_t i = 0; i < c->g->shown.n; i++) {
 		if (!write_node(c, c->g->shown.data[i], last))

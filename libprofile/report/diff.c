@@ -367,7 +367,7 @@ static void put_text(struct diff *d, size_t n)
 		put_text_side(d, &row->flat);
 		put_text_side(d, &row->cum);
 		output_char(d->out, ' ');
-		output_str(d->out, row->name);
+		output_visible(d->out, row->name);
 		output_text(d->out, row->has_failed ? "  FAILED\n" : "\n");
 	}
 	output_printf(d->out, "* more than %d times the noise\n", SIGMAS);
@@ -391,7 +391,8 @@ static void put_markdown(struct diff *d, size_t n)
 			if (c == '|') /* ends a cell, in code as well */
 				output_char(d->out, '\\');
 			output_char(d->out, c == '`' ? '\'' :
-			            (unsigned char)c < 0x20 ? ' ' : c);
+			            (unsigned char)c < 0x20 || c == 0x7f
+			            ? ' ' : c);
 		}
 		output_printf(d->out, "` | %s | %s | %s %s | %s | %s | %s | "
 		              "%s %s | %s |\n", flat.before.text,

@@ -32,6 +32,10 @@ static void put_line(const struct header *h, const char *format, ...)
 		return;
 	if ((size_t)n >= sizeof(line))
 		n = (int)sizeof(line) - 1;
+	/* One line, whatever the names in it: a comment may have more. */
+	for (int i = 0; i < n; i++)
+		if (line[i] == '\n')
+			line[i] = '?';
 	h->put(h->ctx, (struct prof_str){ line, (size_t)n });
 }
 

@@ -83,7 +83,8 @@ static bool is_too_large(const struct prof_profile *p, uint32_t column)
 
 	for (size_t i = 0; i < p->samples.n;
 	     i++, value += p->sample_types.n) {
-		uint64_t v = (uint64_t)measure_abs(*value);
+		uint64_t v = *value < 0 ? 0 - (uint64_t)*value
+		                        : (uint64_t)*value;
 
 		if (v > (uint64_t)INT64_MAX - sum)
 			return true;

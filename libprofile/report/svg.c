@@ -8,6 +8,7 @@
 
 #include "report/stacks.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -16,6 +17,11 @@
 #define MIN_WIDTH 0.3  /* pixels below which a box is left out */
 #define LETTER 7.0     /* pixels of a letter, about */
 #define HEAD 26
+/* A picture has an end: the rows below either are told of, not drawn. */
+#define MAX_ROWS 1000
+#define MAX_BOXES 200000
+/* Of any name in a title, in characters. */
+#define MAX_NAME 1000
 
 struct svg {
 	struct reporting *r;
@@ -23,7 +29,7 @@ struct svg {
 	struct stack_value *self, *total;
 	double *x;         /* of each node; < 0: not drawn */
 	double width, scale, sum;
-	uint32_t max_depth;
+	uint32_t max_depth, n_rows; /* of all wide enough; of those drawn */
 	bool is_diff;
 };
 
@@ -116,7 +122,7 @@ static void put_fill(struct svg *s, uint32_t node)
 
 static int64_t whole(double value)
 {
-	return value >= 0x1p63 ? INT64_MAX : measure_int(value);
+	return measure_int(value);
 }
 
 static void put_title(struct svg *s, uint32_t node)
@@ -127,7 +133,7 @@ static void put_title(struct svg *s, uint32_t node)
 	struct measure_text share;
 
 	output_text(out, "<title>");
-	put_xml(out, stack_name(&s->tree, node), SIZE_MAX);
+	put_xml(out, stack_name(&s->tree, node), MAX_NAME);
 	if (s->is_diff) {
 		struct measure_text old = report_value(s->r, whole(before));
 
@@ -170,6 +176,7 @@ static bool place(struct svg *s)
 {
 	size_t n = s->tree.nodes.n;
 	double *next = mem_zeroed(s->r->a, n + 1, sizeof(*next));
+	uint32_t boxes[MAX_ROWS] = { 0 }, n_boxes = 0; /* of each row; all */
 	double root_x = 0;
 
 	if (next == NULL)
@@ -181,11 +188,17 @@ static bool place(struct svg *s)
 
 		s->x[i] = next[i] = *x;
 		*x += size_of(s, i) * s->scale;
-		if (size_of(s, i) * s->scale >= MIN_WIDTH &&
-		    node->depth + 1 > s->max_depth)
+		if (size_of(s, i) * s->scale < MIN_WIDTH)
+			continue;
+		if (node->depth + 1 > s->max_depth)
 			s->max_depth = node->depth + 1;
+		if (node->depth < MAX_ROWS)
+			boxes[node->depth]++;
 	}
 	mem_free(s->r->a, next, (n + 1) * sizeof(*next));
+	while (s->n_rows < MAX_ROWS && s->n_rows < s->max_depth &&
+	       boxes[s->n_rows] <= MAX_BOXES - n_boxes)
+		n_boxes += boxes[s->n_rows++];
 	return true;
 }
 
@@ -194,7 +207,7 @@ static void put_head(struct svg *s)
 	struct output *out = s->r->out;
 	struct measure_text total = report_value(s->r, s->r->total);
 	unsigned width = (unsigned)s->width;
-	unsigned height = HEAD + s->max_depth * ROW + 4;
+	unsigned height = HEAD + s->n_rows * ROW + 4;
 
 	output_printf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" "
 	              "width=\"%u\" height=\"%u\" viewBox=\"0 0 %u %u\" "
@@ -214,7 +227,11 @@ static void put_head(struct svg *s)
 		output_text(out, ": ");
 	}
 	put_xml(out, s->r->type, SIZE_MAX);
-	output_printf(out, ", %s</text>\n", total.text);
+	output_printf(out, ", %s", total.text);
+	if (s->n_rows < s->max_depth)
+		output_printf(out, "; %" PRIu32 " deeper rows are not shown",
+		              s->max_depth - s->n_rows);
+	output_text(out, "</text>\n");
 }
 
 static bool svg_init(struct svg *s)
@@ -247,7 +264,8 @@ static void put_boxes(struct svg *s)
 	uint32_t i = 0;
 
 	while (i < s->tree.nodes.n) {
-		if (size_of(s, i) * s->scale < MIN_WIDTH) {
+		if (size_of(s, i) * s->scale < MIN_WIDTH ||
+		    s->tree.nodes.data[i].depth >= s->n_rows) {
 			i = s->tree.nodes.data[i].end;
 			continue;
 		}

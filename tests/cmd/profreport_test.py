@@ -112,6 +112,11 @@ LINES = [
     (["top", "--from=collapsed"], "a\x1b[31m\xc2\x9b0m\x7f 2\n",
      "         2   100%   100%          2   100%  a\\x1b[31m\\x9b0m\\x7f"),
     (["traces", "--from=collapsed"], "a\x07 2\n", "         2   a\\x07"),
+    (["callgrind", "--from=collapsed", "--sample-types=n/x\nfn=evil"],
+     "A 1\n", "events: n(x\\nfn=evil)"),
+    # What leaves an int64_t stops at its end.
+    (["top", "--divide-by=1e-12"], "A 10000000\n",
+     "9223372036854775808   100%   100% 9223372036854775808   100%  A"),
     (["comments", "-add_comment=two\nlines\x1b[1m"], SEED, "lines\\x1b[1m"),
     (["info", "--from=collapsed"], BEYOND,
      "Type: samples/count, total beyond 9223372036854775808"
@@ -210,6 +215,32 @@ class Reports(unittest.TestCase):
                          "(?s) a::b\n.* f<x>\n.* g\\(int\\)\n")
         self.assertRegex(run(["top", "--demangle=default", "-"],
                              stacks).decode(), " f\n")
+
+    def test_messages_are_one_line(self):
+        """File names and arguments do not speak to the terminal."""
+        for args, said in ((["top", "a\x1b[31m\n\x7f\u009bb"], b"a?[31m???b"),
+                           (["top", "--foc\x1bs"], b"--foc?s")):
+            with self.subTest(args=args):
+                done = subprocess.run([PROFREPORT, *args], check=False,
+                                      capture_output=True, timeout=60)
+                self.assertIn(said, done.stderr.split(b"\n")[0])
+
+    def test_diff_names(self):
+        with tempfile.TemporaryDirectory() as name:
+            path = pathlib.Path(name, "a")
+            path.write_text("A\x1b[31m\x7f 2\n")
+            text = run(["diff", "--from=collapsed", path, path])
+            page = run(["diff", "--from=collapsed",
+                        "--diff-format=markdown", path, path])
+        self.assertIn(b" A\\x1b[31m\\x7f\n", text)
+        self.assertIn(b"| `A [31m ` |", page)
+
+    def test_deep_picture(self):
+        """A picture has an end; what is below it is told."""
+        stack = ";".join("f%d" % i for i in range(3000))
+        svg = run(["svg", "--from=collapsed"], stack + " 1\n")
+        self.assertEqual(svg.count(b"<rect"), 1000)
+        self.assertIn(b"2000 deeper rows are not shown", svg)
 
     def test_page_size(self):
         self.assertLess(len(run(["html"], "A 1\n")), 40000)

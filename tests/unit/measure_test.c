@@ -4,6 +4,7 @@
 #include "report/shorten.h"
 
 #include <check.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,6 +36,7 @@ static const struct label_case {
 	{ 1500, "GCU", "auto", "1.50k*GCU" },
 	{ INT64_MAX, "ns", "auto", "2562047.79hrs" },
 	{ INT64_MIN, "count", "auto", "-9223372036854775808" },
+	{ INT64_MIN, "bytes", "auto", "-8192PB" },
 };
 
 START_TEST(test_label)
@@ -72,6 +74,28 @@ START_TEST(test_ratio)
 	ck_assert_uint_ge(large.rank, small.rank);
 	ck_assert_int_eq(measure_ratio(large, small), c->ratio);
 	ck_assert_uint_eq(measure_find_unit(str("count")).kind, 0);
+}
+END_TEST
+
+static const struct int_case {
+	double value;
+	int64_t whole, magnitude;
+} int_cases[] = {
+	{ 1.9, 1, 1 },
+	{ -1.9, -1, 1 },
+	{ 0x1p63, INT64_MAX, INT64_MAX },
+	{ -0x1p63, INT64_MIN, INT64_MAX },
+	{ 1e300, INT64_MAX, INT64_MAX },
+	{ -INFINITY, INT64_MIN, INT64_MAX },
+	{ NAN, 0, 0 },
+};
+
+START_TEST(test_int)
+{
+	const struct int_case *c = &int_cases[_i];
+
+	ck_assert_int_eq(measure_int(c->value), c->whole);
+	ck_assert_int_eq(measure_abs(c->whole), c->magnitude);
 }
 END_TEST
 
@@ -183,6 +207,7 @@ int main(void)
 
 	tcase_add_loop_test(cases, test_ratio, 0,
 	                    sizeof(ratio_cases) / sizeof(ratio_cases[0]));
+	tcase_add_loop_test(cases, test_int, 0, N(int_cases));
 	tcase_add_loop_test(cases, test_label, 0, N(label_cases));
 	tcase_add_loop_test(cases, test_percentage, 0, N(percentage_cases));
 	tcase_add_loop_test(cases, test_path, 0, N(path_cases));
