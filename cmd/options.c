@@ -209,7 +209,8 @@ int tell_error(const struct teller *teller, const struct prof_error *err)
 		snprintf(place, sizeof(place), ":%llu",
 		         (unsigned long long)err->offset);
 	progress_wipe(teller->progress);
-	if (err->sys_errno)
+	/* The message may have ended with the system's own words. */
+	if (err->sys_errno && !strstr(message, strerror(err->sys_errno)))
 		cli_error(teller->tool, "%s%s: %s: %s", teller->file, place,
 		          message, strerror(err->sys_errno));
 	else

@@ -17,6 +17,7 @@
 #include <profile/io.h>
 #include <profile/transform.h>
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -328,6 +329,23 @@ static bool is_plain(unsigned char c)
 }
 
 /*
+ * Bytes of a value in a name: with the pattern's own and a temporary file's
+ * below the 255 that file systems take. A longer value is cut, and a hash of
+ * the whole (FNV-1a) keeps it apart from others.
+ */
+#define MAX_VALUE 160
+
+static uint64_t hash_of(struct prof_str value)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+	for (size_t i = 0; i < value.len; i++)
+		hash = (hash ^ (unsigned char)value.ptr[i]) *
+		       UINT64_C(0x100000001b3);
+	return hash;
+}
+
+/*
  * The name for a value, which the caller frees: what could mean something to
  * a file system or a shell is %XX, and so is a dot at the beginning.
  */
@@ -335,14 +353,16 @@ static char *name_of_part(const char *pattern, struct prof_str value)
 {
 	const char *place = strstr(pattern, "{}");
 	const size_t before = (size_t)(place - pattern);
-	char *name = malloc(strlen(pattern) + 3 * value.len + 1);
-	char *to = name;
+	char *name = malloc(strlen(pattern) + MAX_VALUE + 32);
+	char *to = name, *limit;
+	size_t i;
 
 	if (!name)
 		return NULL;
 	memcpy(to, pattern, before);
 	to += before;
-	for (size_t i = 0; i < value.len; i++) {
+	limit = to + MAX_VALUE - strlen("%XX");
+	for (i = 0; i < value.len && to <= limit; i++) {
 		const unsigned char c = (unsigned char)value.ptr[i];
 
 		if (c && is_plain(c) && !(i == 0 && c == '.'))
@@ -350,6 +370,8 @@ static char *name_of_part(const char *pattern, struct prof_str value)
 		else
 			to += sprintf(to, "%%%02X", (unsigned)c);
 	}
+	if (i < value.len)
+		to += sprintf(to, "~%016" PRIx64, hash_of(value));
 	memcpy(to, place + strlen("{}"), strlen(place + strlen("{}")) + 1);
 	return name;
 }

@@ -2,6 +2,8 @@
 #include "profmerge_inputs.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,33 +36,47 @@ int inputs_add(const struct cli_tool *tool, struct inputs *in,
 	return CLI_CONTINUE;
 }
 
+/*
+ * The next name, of n bytes without its delimiter; false: the end, or longer
+ * than a path can be (n is PATH_MAX then), as in a file that is no list.
+ */
+static bool next_name(FILE *f, int delimiter, char name[PATH_MAX], size_t *n)
+{
+	int c;
+
+	for (*n = 0; (c = getc(f)) != EOF && c != delimiter; name[(*n)++] = (char)c)
+		if (*n == PATH_MAX - 1) {
+			*n = PATH_MAX;
+			return false;
+		}
+	return c != EOF || *n > 0;
+}
+
 int inputs_add_listed(const struct cli_tool *tool, struct inputs *in,
                       const char *list, int delimiter)
 {
 	const bool is_stdin = !strcmp(list, "-");
 	FILE *f = is_stdin ? stdin : fopen(list, "r");
-	char *name = NULL;
-	size_t size = 0;
-	ssize_t n;
+	char name[PATH_MAX];
+	size_t n = 0;
 	int code = CLI_CONTINUE;
 
 	if (!f) {
 		cli_error(tool, "%s: cannot open: %s", list, strerror(errno));
 		return CLI_FAILED;
 	}
-	while (code == CLI_CONTINUE &&
-	       (n = getdelim(&name, &size, delimiter, f)) > 0) {
-		if (name[n - 1] == delimiter)
-			n--;
+	while (code == CLI_CONTINUE && next_name(f, delimiter, name, &n))
 		if (n > 0)
-			code = inputs_add(tool, in, name, (size_t)n,
-			                  ROLE_SOURCE);
+			code = inputs_add(tool, in, name, n, ROLE_SOURCE);
+	if (n == PATH_MAX) {
+		cli_error(tool, "%s: a name is longer than %d bytes", list,
+		          PATH_MAX - 1);
+		code = CLI_FAILED;
 	}
 	if (ferror(f)) {
 		cli_error(tool, "%s: cannot read: %s", list, strerror(errno));
 		code = CLI_FAILED;
 	}
-	free(name);
 	if (!is_stdin)
 		fclose(f);
 	return code;

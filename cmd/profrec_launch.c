@@ -309,7 +309,7 @@ pid_t launch_start(const struct wishes *w, const char *socket_name)
 		code = errno;
 		if (write(failure[1], &code, sizeof(code)) < 0)
 			_exit(126);
-		_exit(127);
+		_exit(code == ENOENT ? 127 : 126);
 	}
 	close(failure[1]);
 	if (pid < 0)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -136,6 +137,15 @@ static bool label(struct wishes *w, char *text)
 	return true;
 }
 
+/* What was printed is on its way: 0, or 1 and a message. */
+static int finish_output(void)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return 0;
+	say("stdout: cannot write: %s", strerror(errno));
+	return 1;
+}
+
 /* -1: go on; 2: told what is wrong; 0: done. */
 static int take(struct wishes *w, int option)
 {
@@ -201,10 +211,10 @@ static int take(struct wishes *w, int option)
 		break;
 	case OPT_HELP:
 		fputs(help, stdout);
-		return 0;
+		return finish_output();
 	case OPT_VERSION:
 		printf("profrec %s\n", prof_version());
-		return 0;
+		return finish_output();
 	default:
 		return 2;
 	}

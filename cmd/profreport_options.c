@@ -7,6 +7,7 @@
 #include "nearest.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -85,7 +86,8 @@ static int take_fraction(const struct cli_tool *tool, void *field,
 
 	errno = 0;
 	*to = strtod(arg, &end);
-	if (end == arg || *end != '\0' || errno != 0 || !(*to >= 0))
+	if (end == arg || *end != '\0' || errno != 0 ||
+	    !(*to >= 0) || isinf(*to) || strpbrk(arg, "xX"))
 		return cli_usage_error(tool, "--%s: '%s' is no number from 0",
 		                       option->name, arg);
 	/* In the library 0 is the default, and negative is none. */

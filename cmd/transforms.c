@@ -164,6 +164,9 @@ int transforms_apply_some(const struct transforms *t, size_t first, size_t n,
 		    PROF_OK) {
 			char message[sizeof(err.message)];
 
+			/* What nobody gave is not blamed. */
+			if (!step.arg || !*step.arg)
+				return tell_error(teller, &err);
 			memcpy(message, err.message, sizeof(message));
 			snprintf(err.message, sizeof(err.message),
 			         "--%s: %.180s", step.name, message);

@@ -209,14 +209,21 @@ static bool check_width(struct pprof_reader *g, size_t n,
                         const unsigned char *at)
 {
 	const uint64_t n_samples = g->p->samples.n + g->n_batch;
+	uint64_t place;
 
 	if (n_samples == 0 && n)
 		g->width = n;
 	if (n == g->width && n)
 		return true;
-	if (g->status == PROF_OK)
-		g->status = error_at(g->err, PROF_CORRUPT, input_offset(g->in) +
-		                     (uint64_t)(at - g->in->p),
+	if (g->status != PROF_OK)
+		return false;
+	place = input_offset(g->in) + (uint64_t)(at - g->in->p);
+	if (n == g->width)
+		g->status = error_at(g->err, PROF_CORRUPT, place,
+		                     "sample %" PRIu64 " has no values",
+		                     n_samples);
+	else
+		g->status = error_at(g->err, PROF_CORRUPT, place,
 		                     "sample %" PRIu64 " has %zu values, not %zu",
 		                     n_samples, n, g->width);
 	return false;

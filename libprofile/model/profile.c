@@ -369,7 +369,7 @@ enum prof_status prof_find_sample_type(uint32_t *out,
 	unsigned long number;
 
 	if (n == 0)
-		return error_set(err, PROF_INVALID,
+		return error_set(err, PROF_CORRUPT,
 		                 "the profile has no sample types");
 	if (!name || !*name) {
 		if (!wanted.len || !find_type(out, p, wanted.ptr, wanted.len))

@@ -30,11 +30,33 @@ struct dot {
 
 /* ---- Text ---- */
 
-/* In a quoted string: names are data. */
+/*
+ * Graphviz ends a quoted string at 16384 bytes: two names of this many, each
+ * byte of them escaped, and what is around them are below.
+ */
+#define MAX_NAME 3900
+
+/* s, or as much of it as fits, to the end of a character. */
+static struct prof_str cut_name(struct prof_str s)
+{
+	if (s.len <= MAX_NAME)
+		return s;
+	s.len = MAX_NAME;
+	while (s.len > 0 && ((unsigned char)s.ptr[s.len] & 0xc0) == 0x80)
+		s.len--;
+	return s;
+}
+
+/*
+ * In a quoted string: names are data. Control characters, of which a NUL
+ * ends the file for Graphviz, are blanks.
+ */
 static void put_escaped(struct output *out, struct prof_str s)
 {
-	for (size_t i = 0; i < s.len; i++) {
-		char c = s.ptr[i];
+	struct prof_str part = cut_name(s);
+
+	for (size_t i = 0; i < part.len; i++) {
+		char c = part.ptr[i];
 
 		if (c == '\n') {
 			output_text(out, "\\l");
@@ -42,13 +64,38 @@ static void put_escaped(struct output *out, struct prof_str s)
 		}
 		if (c == '"' || c == '\\')
 			output_char(out, '\\');
-		output_char(out, c);
+		output_char(out, (unsigned char)c < 0x20 || c == 0x7f
+		                 ? ' ' : c);
 	}
+	if (part.len < s.len)
+		output_text(out, "\xe2\x80\xa6");
+}
+
+/* Tags as graph_tags.c joins them: with quotes and backslashes escaped. */
+static void put_tags(struct output *out, struct prof_str s)
+{
+	struct prof_str part = cut_name(s);
+	size_t n_slashes = 0;
+
+	/* No half of an escape at the end. */
+	while (n_slashes < part.len &&
+	       part.ptr[part.len - 1 - n_slashes] == '\\')
+		n_slashes++;
+	part.len -= n_slashes % 2;
+	for (size_t i = 0; i < part.len; i++) {
+		char c = part.ptr[i];
+
+		output_char(out, (unsigned char)c < 0x20 || c == 0x7f
+		                 ? ' ' : c);
+	}
+	if (part.len < s.len)
+		output_text(out, "\xe2\x80\xa6");
 }
 
 /* A function name in a box: a line for each part of it. */
 static void put_broken(struct output *out, struct prof_str s)
 {
+	s = cut_name(s);
 	for (size_t i = 0; i < s.len; i++) {
 		size_t left = s.len - i;
 		struct prof_str one = { s.ptr + i, 1 };
@@ -323,7 +370,7 @@ static void write_nodelet(struct dot *d, const char *source, const char *kind,
 	struct output *out = d->r->out;
 
 	output_printf(out, "%s%s_%zu [label = \"", kind, source, i);
-	output_str(out, text);
+	put_tags(out, text);
 	output_printf(out,
 	              "\" id=\"%s%s_%zu\" fontsize=8 shape=box3d "
 	              "tooltip=\"%s\"]\n%s -> %s%s_%zu [label=\" %s\" "

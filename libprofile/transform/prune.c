@@ -193,13 +193,27 @@ enum prof_status prof_drop_frames(struct prof_profile *p, const char *regex,
 	return status;
 }
 
-/* The profile's own expressions where none is given. */
+/*
+ * The profile's own expressions where none is given: what is wrong with them
+ * is wrong with the input.
+ */
 static enum prof_status drop_frames(struct prof_profile *p, const char *arg,
                                     struct prof_error *err)
 {
-	return prof_drop_frames(p, *arg ? arg :
-	                        profile_string(p, p->drop_frames).ptr,
-	                        profile_string(p, p->keep_frames).ptr, err);
+	const char *keep = profile_string(p, p->keep_frames).ptr;
+	struct prof_error own = { .status = PROF_OK };
+	enum prof_status status;
+
+	if (*arg)
+		return prof_drop_frames(p, arg, keep, err);
+	status = prof_drop_frames(p, profile_string(p, p->drop_frames).ptr,
+	                          keep, &own);
+	if (status == PROF_INVALID)
+		return error_set(err, PROF_CORRUPT, "the profile's drop_frames "
+		                 "or keep_frames: %.180s", own.message);
+	if (status != PROF_OK && err)
+		*err = own;
+	return status;
 }
 
 const struct transform drop_frames_transform = {

@@ -46,6 +46,13 @@ class Case:
     files: list = dataclasses.field(default_factory=list)
 
 
+def fnv(data):
+    value = 0xcbf29ce484222325
+    for byte in data:
+        value = (value ^ byte) * 0x100000001b3 % 2**64
+    return value
+
+
 CASES = [
     # The format of the output is that of the input.
     Case([], out="main;run 3\nmain;run;read 2\nmain;wait 5\n"),
@@ -89,6 +96,13 @@ CASES = [
     Case(["-q", "--split=thread", "-o", "p-{}.collapsed"], stdin=YAML,
          files=["p-.collapsed: main;idle 10\n",
                 "p-a%2Fb.collapsed: main;run 30\n",
+                "p-c.collapsed: main;wait 10\n"]),
+    # A value too long for a file's name is cut, and stays apart.
+    Case(["-q", "--split=thread", "-o", "p-{}.collapsed"],
+         stdin=YAML.replace("a/b", "a" * 300),
+         files=["p-.collapsed: main;idle 10\n",
+                "p-" + "a" * 158 + "~%016x.collapsed: main;run 30\n"
+                % fnv(b"a" * 300),
                 "p-c.collapsed: main;wait 10\n"]),
 ]
 

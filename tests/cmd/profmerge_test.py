@@ -185,6 +185,8 @@ CASES = [
          "such file or directory\n"),
     Case("a bad b" + TO, 1, AB, "~^profmerge: bad: .*format",
          files={"bad": "\x01\x02"}),
+    Case("--files-from=list", 1, "", "profmerge: list: a name is longer than "
+         "4095 bytes\n", files={"list": "a" * 5000}),
     Case("missing", 1, "", "profmerge: missing: cannot open: No such file or "
          "directory\n"),
     Case("a missing b --strict -o out.folded", 1, "",

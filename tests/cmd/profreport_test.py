@@ -131,6 +131,7 @@ USAGE = [[], ["nothing"], ["diff", "one"], ["top", "--nodecount=x"],
          ["top", "--symbolize=some"], ["top", "--demangle=some"],
          ["top", "--focus=("], ["top", "--normalize"],
          ["top", "--base=a", "--diff-base=a"], ["diff", "a", "b", "--base=c"],
+         ["top", "--divide-by=inf"], ["top", "--divide-by=0x10"],
          ["top", "--nodefraction=-1"], ["top", "--divide-by=0"]]
 
 # Old, new, condition, and the code to exit with.
@@ -215,6 +216,15 @@ class Reports(unittest.TestCase):
                          "(?s) a::b\n.* f<x>\n.* g\\(int\\)\n")
         self.assertRegex(run(["top", "--demangle=default", "-"],
                              stacks).decode(), " f\n")
+
+    def test_wrong_regex_of_the_profile(self):
+        """It is the input that is wrong, and not the command line."""
+        done = subprocess.run(
+            [PROFREPORT, "top"], check=False, capture_output=True, timeout=60,
+            input=TWICE.replace("functions:", "drop_frames: 'a('\nfunctions:"
+                                ).encode())
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"-: the profile's drop_frames", done.stderr)
 
     def test_messages_are_one_line(self):
         """File names and arguments do not speak to the terminal."""
@@ -378,6 +388,19 @@ class Pictures(unittest.TestCase):
             svg = xml.etree.ElementTree.fromstring(run(args, SEED))
             self.assertTrue(svg.tag.endswith("svg"))
         run(["top", "--svg"], SEED, code=1)
+
+    @unittest.skipUnless(shutil.which("dot"), "no graphviz")
+    def test_names_of_graph(self):
+        """Whatever they are, Graphviz reads them."""
+        for name in ('"' * 20000, "a\0\x01b", "a." * 20000,
+                     "\u00e9" * 9000):
+            with self.subTest(name=name[:9]):
+                name = json.dumps(name)
+                text = TWICE.replace("{fn: a}", "{fn: %s}" % name).replace(
+                    "{v: [2], at: [1]}",
+                    "{v: [2], at: [1], labels: {k: %s}}" % name)
+                subprocess.run(["dot"], input=run(["dot"], text.encode()),
+                               check=True, capture_output=True, timeout=60)
 
     def test_no_graphviz(self):
         with tempfile.TemporaryDirectory() as name:

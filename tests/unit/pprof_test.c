@@ -223,7 +223,7 @@ static const struct refuse_case {
 	{ "too many values", TYPE "2{2[1 2]}" STRINGS, PROF_CORRUPT,
 	  "2 values" },
 	{ "no values", TYPE "2{1:1} 4{1:1}" STRINGS, PROF_CORRUPT,
-	  "0 values" },
+	  "sample 0 has no values" },
 	{ "no types", "2{2:1}" STRINGS, PROF_CORRUPT, "no sample types" },
 	{ "two profiles", TYPE "9:5 2{2:1}" STRINGS TYPE "9:6 2{2:1}" STRINGS,
 	  PROF_CORRUPT, "second profile" },
