@@ -71,17 +71,28 @@ static bool send_state(int fd, int state_fd)
 	return sendmsg(fd, &message, MSG_NOSIGNAL) == 1;
 }
 
-/* A process that comes again has exec'ed: what it was has ended. */
-static void finish_former(struct session *s, pid_t pid)
+/*
+ * A process that comes again has exec'ed: what it was has ended. Its files
+ * have names that none of the process has had. Returns its number of dumps.
+ */
+static unsigned finish_former(struct session *s, pid_t pid)
 {
+	unsigned nth = 1, n_dumps = 0;
 	struct image *i;
 
 	for (i = s->images; i; i = i->next) {
+		if (i->pid != pid)
+			continue;
+		nth += i->nth_replaced != 0 && i->has_files;
+		n_dumps = i->n_dumps > n_dumps ? i->n_dumps : n_dumps;
+	}
+	for (i = s->images; i; i = i->next) {
 		if (i->pid != pid || i->has_ended)
 			continue;
-		i->was_replaced = true;
+		i->nth_replaced = nth;
 		s->has_failed |= !image_finish(i, s->w);
 	}
+	return n_dumps;
 }
 
 /* What is left unread when a socket is closed takes the answer with it. */
@@ -155,6 +166,7 @@ static void welcome(struct session *s, int fd)
 	struct ucred peer = { 0, 0, 0 };
 	socklen_t size = sizeof(peer);
 	struct image *image;
+	unsigned n_dumps;
 	char hello;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 ||
@@ -174,9 +186,10 @@ static void welcome(struct session *s, int fd)
 	}
 	/* To write what it was takes its time, and the program waits for us no
 	   longer than five seconds. */
-	finish_former(s, peer.pid);
+	n_dumps = finish_former(s, peer.pid);
 	if (!image)
 		return;
+	image->n_dumps = n_dumps;
 	image->is_command = peer.pid == s->command;
 	image->next = s->images;
 	s->images = image;

@@ -57,9 +57,9 @@ struct image {
 	FILE *tables; /* while a dump is made: all but the CPU samples */
 	unsigned n_dumps;
 	pid_t pid;
+	unsigned nth_replaced; /* by exec, of its process; 0: it was not */
 	bool is_command; /* the process that was started */
-	bool was_replaced; /* by exec */
-	bool has_ended;
+	bool has_ended, has_files;
 };
 
 /* NULL: told. */

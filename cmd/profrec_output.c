@@ -112,9 +112,12 @@ static void file_name(char *out, size_t size, const struct image *image,
 
 	if (!has_pid && !image->is_command)
 		n = snprintf(extra, sizeof(extra), ".%ld", (long)image->pid);
-	if (image->was_replaced)
+	if (image->nth_replaced)
 		n += snprintf(extra + n, sizeof(extra) - (size_t)n,
 		              ".before-exec");
+	if (image->nth_replaced > 1)
+		n += snprintf(extra + n, sizeof(extra) - (size_t)n, "%u",
+		              image->nth_replaced);
 	if (image->tables)
 		n += snprintf(extra + n, sizeof(extra) - (size_t)n, ".dump%u",
 		              image->n_dumps);
@@ -378,8 +381,9 @@ bool image_finish(struct image *image, const struct wishes *w)
 		return false;
 	}
 	prof_target_get_counts(image->target, &c);
-	if (image->was_replaced && c.records + c.lost + c.unsampled == 0)
+	if (image->nth_replaced && c.records + c.lost + c.unsampled == 0)
 		return true; /* the shell that ran exec, and the like */
+	image->has_files = true;
 	if (to && (w->target.kinds & PROF_TARGET_CPU))
 		summary_counts(to, image->pid, &c);
 	if (to && image->is_command && !w->follow_children &&

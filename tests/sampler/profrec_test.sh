@@ -48,6 +48,22 @@ check "exec: exit code" [ $? -eq 0 ]
 check "exec: output" [ "$(cat out)" = replaced ]
 check "exec: before" cpu_is_right exec.before-exec.pb.gz
 check "exec: after" [ -s exec.pb.gz ]
+# Each of many images keeps its file.
+cat >again <<'EOF'
+n=${1:-0} i=0
+while [ $i -lt 100000 ]; do i=$((i + 1)); done
+[ "$n" -ge 3 ] || exec sh again $((n + 1))
+EOF
+for name in again.pb.gz again.raw; do
+	kind=
+	[ $name = again.pb.gz ] || kind=cpu
+	"$profrec" -q --cpu=1000 -o "$name" -- sh again
+	for nth in .before-exec .before-exec2 .before-exec3 ""; do
+		file=again$nth${name#again}
+		check "exec again: $file" \
+			[ "$(sum "$file" "$kind" cpu/nanoseconds)" -gt 0 ]
+	done
+done
 "$profrec" -q --cpu=1000 -o shell.pb.gz -- sh -c 'exec "$0"' "$busy"
 check "shell exec" cpu_is_right shell.pb.gz
 # One sample in a second of CPU time: the shell has none.
