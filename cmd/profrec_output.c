@@ -6,6 +6,8 @@
  */
 #include "profrec.h"
 
+#include "formats.h"
+
 #include <profile/symbolize.h>
 
 #include <errno.h>
@@ -171,6 +173,18 @@ static bool may_write(const char *name)
 	return faccessat(AT_FDCWD, dir, W_OK | X_OK, AT_EACCESS) == 0;
 }
 
+/* Names of other formats are not given to what is pprof inside. */
+static bool is_pprof_name(const char *name)
+{
+	const struct prof_format_info *f = format_by_suffix(name);
+
+	if (is_raw_name(name) || !f || !strcmp(f->name, "pprof"))
+		return true;
+	say("%s: profrec writes pprof and recordings (.raw); profconv makes "
+	    "%s of them", name, f->name);
+	return false;
+}
+
 bool output_check(const struct wishes *w)
 {
 	const struct image command = { .is_command = true, .pid = 1 };
@@ -178,6 +192,8 @@ bool output_check(const struct wishes *w)
 	char name[PATH_MAX + 128];
 	size_t i;
 
+	if (!is_pprof_name(w->output))
+		return false;
 	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		if (!(w->target.kinds & kinds[i].target))
 			continue;
@@ -270,7 +286,7 @@ static bool write_profile(const struct prof_profile *p, const char *name)
 
 /*
  * A file for each kind, told of in lines to `to`; NULL: in none. first[size]
- * becomes the name of the first file.
+ * becomes the name of the first file with something in it.
  */
 static bool write_kinds(const struct image *image, const struct wishes *w,
                         FILE *to, char *first, size_t size)
@@ -291,13 +307,14 @@ static bool write_kinds(const struct image *image, const struct wishes *w,
 		}
 		file_name(name, sizeof(name), image, w->output,
 		          is_one_kind(w) ? NULL : kinds[i].name);
-		if (*first == '\0')
+		if (*first == '\0' && prof_n_samples(p) > 0)
 			snprintf(first, size, "%s", name);
 		is_written = write_profile(p, name);
 		is_good = is_written && is_good;
 		if (is_written && to)
-			fprintf(to, "profrec: %s profile in %s\n",
-			        kinds[i].name, name);
+			fprintf(to, "profrec: %s profile in %s%s\n",
+			        kinds[i].name, name,
+			        prof_n_samples(p) ? "" : " (empty)");
 		if (is_written && to && !is_hottest_told)
 			summary_hottest(to, p);
 		is_hottest_told = true;
@@ -394,7 +411,7 @@ bool image_finish(struct image *image, const struct wishes *w)
 		is_good = write_recording(image, w, to, name, sizeof(name));
 	else
 		is_good = write_kinds(image, w, to, name, sizeof(name));
-	if (to && is_good && image->is_command)
+	if (to && is_good && image->is_command && *name != '\0')
 		fprintf(to, "profrec: next: profreport top %s\n", name);
 	return is_good;
 }

@@ -132,6 +132,9 @@ check "says what it got" grep -q "samples of [0-9]* threads, 0 lost" err
 check "says where" grep -q "cpu profile in said.pb.gz" err
 check "says the hottest" grep -q "[0-9] %  compute" err
 check "says what next" grep -q "next: profreport top said.pb.gz" err
+"$profrec" --cpu=1 --fd -o none.pb.gz -- true 2>err
+check "says what is empty" grep -q "fd profile in none.fd.pb.gz (empty)" err
+check "nothing next to look at" [ "$(grep -c next: err)" -eq 0 ]
 
 # ---- A dump while it runs ----
 "$profrec" -q --cpu=500 --heap=1 --thread -o dump.raw -- "$busy" return 2 &
@@ -170,6 +173,11 @@ check "no such directory: why" grep -q "cannot write absent/out.pb.gz" err
 "$profrec" -o "$dir" -- touch started 2>err
 check "a directory for a file" [ $? -eq 1 ]
 check "nothing was started" [ ! -e started ]
+for file in o.yaml o.txt o.collapsed o.speedscope.json; do
+	"$profrec" -o $file -- touch started 2>err
+	check "$file is not pprof" [ $? -eq 1 -a ! -e started -a ! -e $file ]
+	check "$file: why" grep -q "profconv makes" err
+done
 "$profrec" ./absent 2>err
 check "not there" [ $? -eq 127 ]
 "$profrec" ./script 2>err
