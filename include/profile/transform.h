@@ -66,8 +66,9 @@ PROF_API struct prof_merger *
 prof_merger_new(const struct prof_merge_options *options);
 
 /*
- * Adds p, with values and duration times weight (1: as it is; -1: taken
- * away). p is only read. PROF_NOMEM, PROF_LIMIT, PROF_OVERFLOW (a value times
+ * Adds p, with values times weight (1: as it is; -1: taken away) and its
+ * duration times the size of the weight: what is taken away was recorded too.
+ * p is only read. PROF_NOMEM, PROF_LIMIT, PROF_OVERFLOW (a value times
  * the weight leaves 64 bits): the merger cannot be used further. PROF_MISMATCH
  * (another period type): nothing was added, and the merger can go on.
  */

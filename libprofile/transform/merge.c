@@ -182,6 +182,14 @@ static enum prof_status duration_overflows(struct prof_error *err)
 	                 "the range of 64 bits");
 }
 
+/* What is taken away took its time too: so does pprof add it. */
+static bool weigh_duration(int64_t *out, int64_t duration_ns, int64_t weight)
+{
+	if (__builtin_mul_overflow(duration_ns, weight, out))
+		return false;
+	return weight >= 0 || !__builtin_sub_overflow((int64_t)0, *out, out);
+}
+
 static bool merge_times(struct prof_merger *m)
 {
 	const struct prof_profile *in = m->in;
@@ -195,7 +203,7 @@ static bool merge_times(struct prof_merger *m)
 		m->duration_turns += m->joined->duration_turns;
 	}
 	if (m->joined ||
-	    !__builtin_mul_overflow(in->duration_ns, m->weight, &duration)) {
+	    weigh_duration(&duration, in->duration_ns, m->weight)) {
 		if (__builtin_add_overflow(m->duration, duration,
 		                           &m->duration))
 			m->duration_turns += duration < 0 ? -1 : 1;
