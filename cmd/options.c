@@ -166,7 +166,7 @@ const struct cli_option general_options[] = {
 
 /* ---- Telling the user ---- */
 
-static void tell_note(void *ctx, const char *message)
+static void take_note(void *ctx, const char *message)
 {
 	const struct teller *t = ctx;
 
@@ -178,7 +178,26 @@ static void tell_note(void *ctx, const char *message)
 
 struct prof_notes teller_notes(struct teller *teller)
 {
-	return (struct prof_notes){ tell_note, teller };
+	return (struct prof_notes){ take_note, teller };
+}
+
+int tell_note(const struct teller *teller, const char *format, ...)
+{
+	char text[256];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	if (!teller->is_strict) {
+		struct teller own = *teller;
+
+		take_note(&own, text);
+		return CLI_CONTINUE;
+	}
+	progress_wipe(teller->progress);
+	cli_error(teller->tool, "%s: %s", teller->file, text);
+	return CLI_FAILED;
 }
 
 void tell_verbose(const struct teller *teller, const char *format, ...)

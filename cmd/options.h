@@ -49,10 +49,16 @@ struct teller {
 	const struct settings *settings;
 	struct progress *progress;
 	const char *file;
+	bool is_strict; /* what is not as it was meant is an error */
 };
 
 /* "TOOL: FILE: note: ..." for each note, but not where it is quiet. */
 struct prof_notes teller_notes(struct teller *teller);
+
+/* A note of the tool's own, as above; where it is strict, an error: returns
+   CLI_CONTINUE, or the code to exit with. */
+int tell_note(const struct teller *teller, const char *format, ...)
+	CLI_PRINTF(2, 3);
 
 /* "TOOL: FILE: ..." where it is verbose. */
 void tell_verbose(const struct teller *teller, const char *format, ...)

@@ -266,6 +266,9 @@ static int read_input(struct proffilter *c, struct prof_profile **out)
 	tell_verbose(&c->on_input, "%llu bytes: %lu samples",
 	             (unsigned long long)c->input.n_read,
 	             (unsigned long)prof_n_samples(*out));
+	if (has_times(c) && !prof_n_samples(*out))
+		return tell_note(&c->on_input, "no sample is in the stretch "
+		                 "of time");
 	return CLI_CONTINUE;
 }
 
@@ -320,6 +323,7 @@ struct parts {
 	struct proffilter *filter;
 	const char *pattern; /* with {} in it */
 	int code;
+	bool has_value; /* a part of samples that have the label */
 };
 
 static bool is_plain(unsigned char c)
@@ -384,6 +388,7 @@ static enum prof_status take_part(void *ctx, struct prof_str value,
 	char *name = name_of_part(parts->pattern, value);
 
 	(void)err;
+	parts->has_value |= value.len > 0;
 	parts->code = CLI_FAILED;
 	if (name)
 		parts->code = write_output(parts->filter, name, part);
@@ -397,7 +402,7 @@ static enum prof_status take_part(void *ctx, struct prof_str value,
 static int write_parts(struct proffilter *c, const char *pattern,
                        const struct prof_profile *p)
 {
-	struct parts parts = { c, pattern, CLI_CONTINUE };
+	struct parts parts = { c, pattern, CLI_CONTINUE, false };
 	struct prof_error err = { .offset = UINT64_MAX };
 	const struct prof_part_taker taker = { take_part, &parts };
 	const enum prof_status status = prof_split(
@@ -407,6 +412,9 @@ static int write_parts(struct proffilter *c, const char *pattern,
 	/* What a part failed with has been told. */
 	if (status != PROF_OK && parts.code == CLI_CONTINUE)
 		return tell_error(&c->on_input, &err);
+	if (parts.code == CLI_CONTINUE && !parts.has_value)
+		return tell_note(&c->on_input, "no sample has a label '%.80s'",
+		                 c->split_key);
 	return parts.code;
 }
 
@@ -456,7 +464,8 @@ static int run(struct proffilter *c)
 	progress_start(&c->progress, c->settings.progress);
 	c->on_input = c->on_output = (struct teller){
 		.tool = &tool, .settings = &c->settings,
-		.progress = &c->progress
+		.progress = &c->progress,
+		.is_strict = c->reading.options.strict
 	};
 	c->reading.options.notes = teller_notes(&c->on_input);
 	c->writing.notes = teller_notes(&c->on_output);

@@ -164,7 +164,7 @@ static const struct cli_tool tool = {
 static int merge_normalized(struct profmerge *c, struct prof_profile **out)
 {
 	struct teller teller = { &tool, &c->settings, &c->progress,
-	                         "the inputs" };
+	                         "the inputs", false };
 	struct prof_error err = { .offset = UINT64_MAX };
 	struct prof_profile *base = NULL;
 	const size_t n_sources = c->inputs.n_sources;
@@ -230,7 +230,7 @@ static struct teller output_teller(struct profmerge *c)
 {
 	return (struct teller){ &tool, &c->settings, &c->progress,
 	                        strcmp(c->output_name, "-") ?
-	                        c->output_name : "stdout" };
+	                        c->output_name : "stdout", false };
 }
 
 static int write_merged(struct profmerge *c, const struct prof_profile *p,

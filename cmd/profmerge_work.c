@@ -47,7 +47,7 @@ static void note_once(void *ctx, const char *message)
 {
 	struct profmerge *c = ctx;
 	struct teller teller = { c->tool, &c->settings, &c->progress,
-	                         "the inputs" };
+	                         "the inputs", false };
 	char types[TYPES_SIZE], text[TYPES_SIZE + 200];
 
 	if (c->has_noted)

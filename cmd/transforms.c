@@ -148,6 +148,14 @@ int transforms_apply(const struct transforms *t, struct prof_profile *p,
 	return transforms_apply_some(t, 0, t->n, p, teller);
 }
 
+/* A filter that nothing passes is a typing error, most of the time. */
+static int tell_empty(const struct teller *teller,
+                      const struct transform_step *step)
+{
+	return tell_note(teller, "--%s%s%.80s: no sample is left", step->name,
+	                 step->arg ? "=" : "", step->arg ? step->arg : "");
+}
+
 int transforms_apply_some(const struct transforms *t, size_t first, size_t n,
                           struct prof_profile *p, const struct teller *teller)
 {
@@ -159,6 +167,7 @@ int transforms_apply_some(const struct transforms *t, size_t first, size_t n,
 	for (size_t i = first; i < first + n; i++) {
 		const struct transform_step step = shown(t->steps[i]);
 		struct prof_error err = { .offset = UINT64_MAX };
+		const uint32_t n_before = prof_n_samples(p);
 
 		if (prof_transform(p, step.name, t->steps[i].arg, &err) !=
 		    PROF_OK) {
@@ -172,6 +181,9 @@ int transforms_apply_some(const struct transforms *t, size_t first, size_t n,
 			         "--%s: %.180s", step.name, message);
 			return tell_error(teller, &err);
 		}
+		if (n_before && !prof_n_samples(p) &&
+		    tell_empty(teller, &step) != CLI_CONTINUE)
+			return CLI_FAILED;
 		if (!tells)
 			continue;
 		after = count_samples(p);

@@ -59,7 +59,8 @@ CASES = [
     Case(["--from=collapsed", "--focus=read"], out="main;run;read 2\n"),
 
     # In the order of the command line.
-    Case(["--hide=read", "--focus=read"], out=""),
+    Case(["--hide=read", "--focus=read"], out="",
+         err=["--focus=read: no sample is left"]),
     Case(["--focus=read", "--hide=read"], out="main;run 2\n"),
     Case(["--ignore=wait", "--scale-by=10", "--top-stacks=1"],
          out="main;run 30\n"),
@@ -74,6 +75,16 @@ CASES = [
     Case(["-v", "--redact-names=secret"],
          out="{main};{run} 3\n{main};{run};{read} 2\n{main};{wait} 5\n",
          err=["redact-names: 3 of 3"]),
+
+    # What matches nothing is told, once.
+    Case(["--focus=nomatch", "--hide=x"], out="",
+         err=["note: --focus=nomatch: no sample is left"]),
+    Case(["--tagfocus=foo=bar"], out="",
+         err=["note: --tagfocus=foo=bar: no sample is left"]),
+    Case(["--focus=nomatch", "--strict"], 1,
+         err=["stdin: --focus=nomatch: no sample is left"]),
+    Case(["--split=thread", "-o", "cpu-{}.txt"], files=["cpu-.txt: main;run 3\nmain;run;read 2\nmain;wait 5\n"],
+         err=["note: no sample has a label 'thread'"]),
 
     # What is wrong is told with the option.
     Case(["--focus=a(b"], 2,
