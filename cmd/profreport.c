@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { EXIT_THRESHOLD = 3 }; /* a --fail-if was met */
@@ -269,12 +270,39 @@ static int report_diff(struct profreport *c)
 	return code;
 }
 
+static bool is_file(const char *name)
+{
+	struct stat st;
+
+	return !stat(name, &st) && S_ISREG(st.st_mode);
+}
+
+/* What the report at hand cannot do. */
+static int check_report(const struct profreport *c)
+{
+	const struct prof_report_info *info =
+		profreport_find(c->report, strlen(c->report));
+
+	if (c->is_json && !info->has_json)
+		return cli_usage_error(&profreport_tool, "--json: not for %s",
+		                       info->name);
+	/* One operand, and that a file: the expression was forgotten. */
+	if (info->needs_symbol && c->options.symbol != NULL &&
+	    c->n_files == 0 && is_file(c->options.symbol))
+		return cli_usage_error(&profreport_tool, "%s needs a REGEX "
+		                       "before the files; '%s' is a file",
+		                       info->name, c->options.symbol);
+	return CLI_CONTINUE;
+}
+
 static int check_operands(struct profreport *c)
 {
 	bool is_diff;
 
 	if (c->report == NULL)
 		return cli_usage_error(&profreport_tool, "which report?");
+	if (check_report(c) != CLI_CONTINUE)
+		return CLI_USAGE;
 	if (c->base_name != NULL && c->diff_base_name != NULL)
 		return cli_usage_error(&profreport_tool,
 		                       "--base or --diff-base?");
@@ -347,7 +375,8 @@ static int run(struct profreport *c)
 	progress_start(&c->progress, c->settings.progress);
 	c->on_input = c->on_output = (struct teller){
 		.tool = &profreport_tool, .settings = &c->settings,
-		.progress = &c->progress
+		.progress = &c->progress,
+		.is_strict = c->reading.options.strict
 	};
 	c->reading.options.notes = teller_notes(&c->on_input);
 	c->output.name = c->output_name ? c->output_name : "-";

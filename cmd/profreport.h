@@ -50,7 +50,7 @@ extern const struct cli_tool profreport_tool;
 /* Whether name[0 .. n) is a report, of the library or of the tool. */
 bool profreport_is_report(const char *name, size_t n);
 
-/* One of the library's; NULL: it is not. */
+/* NULL: it is none. */
 const struct prof_report_info *profreport_find(const char *name, size_t n);
 
 #endif

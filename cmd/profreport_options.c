@@ -24,14 +24,31 @@ static const char *const usage[] = {
 
 /* ---- The reports that are not in the library's list ---- */
 
-static const char *const other_reports[] = { "raw", "proto", "topproto",
-	                                     "diff", NULL };
+static const struct prof_report_info other_reports[] = {
+	{ "raw", "the profile as text", false, false },
+	{ "proto", "the profile as pprof", false, false },
+	{ "topproto", "the nodes of top as a profile", false, false },
+	{ "diff", "two profiles compared", false, true },
+};
+#define N_OTHERS (sizeof(other_reports) / sizeof(*other_reports))
+
+/* The library's reports, then the others; NULL at the end. */
+static const struct prof_report_info *report_at(size_t i)
+{
+	size_t n = 0;
+
+	while (n < i && prof_report_info(n) != NULL)
+		n++;
+	if (prof_report_info(n) != NULL)
+		return prof_report_info(n);
+	return i - n < N_OTHERS ? &other_reports[i - n] : NULL;
+}
 
 const struct prof_report_info *profreport_find(const char *name, size_t n)
 {
 	const struct prof_report_info *info;
 
-	for (size_t i = 0; (info = prof_report_info(i)) != NULL; i++)
+	for (size_t i = 0; (info = report_at(i)) != NULL; i++)
 		if (strlen(info->name) == n && !memcmp(info->name, name, n))
 			return info;
 	return NULL;
@@ -39,10 +56,6 @@ const struct prof_report_info *profreport_find(const char *name, size_t n)
 
 bool profreport_is_report(const char *name, size_t n)
 {
-	for (size_t i = 0; other_reports[i] != NULL; i++)
-		if (strlen(other_reports[i]) == n &&
-		    !memcmp(other_reports[i], name, n))
-			return true;
 	return profreport_find(name, n) != NULL;
 }
 
@@ -50,10 +63,8 @@ static void each_report(void (*put)(void *ctx, const char *word), void *ctx)
 {
 	const struct prof_report_info *info;
 
-	for (size_t i = 0; (info = prof_report_info(i)) != NULL; i++)
+	for (size_t i = 0; (info = report_at(i)) != NULL; i++)
 		put(ctx, info->name);
-	for (size_t i = 0; other_reports[i] != NULL; i++)
-		put(ctx, other_reports[i]);
 }
 
 /* The report comes first: a file's name there is the usual mistake. */
@@ -66,10 +77,8 @@ static int unknown_report(const struct cli_tool *tool, const char *name)
 		return cli_usage_error(tool, "'%s' is no report; which one, as "
 		                       "in '%s top %s'?",
 		                       name, tool->name, name);
-	for (size_t i = 0; (info = prof_report_info(i)) != NULL; i++)
+	for (size_t i = 0; (info = report_at(i)) != NULL; i++)
 		nearest_consider(&n, info->name);
-	for (size_t i = 0; other_reports[i] != NULL; i++)
-		nearest_consider(&n, other_reports[i]);
 	if (n.best != NULL)
 		return cli_usage_error(tool, "no such report: '%s'; did you "
 		                       "mean '%s'?", name, n.best);
@@ -248,7 +257,7 @@ static const struct cli_option output_options[] = {
 	{ .name = "output", .arg = "FILE", .letter = 'o', .type = CLI_FILE,
 	  FIELD(output_name), .help = "write to FILE (standard output)" },
 	{ .name = "json", .type = CLI_FLAG, FIELD(is_json),
-	  .help = "top, tree, tags, info, diff: as JSON" },
+	  .help = "top, text, tree, tags, info, diff: as JSON" },
 	{ .name = "svg", .type = CLI_FLAG, FIELD(is_picture),
 	  .help = "dot: the call graph as a picture, drawn by graphviz" },
 	{ .name = "compact-labels", .type = CLI_FLAG, OPTION(short_header),

@@ -118,6 +118,7 @@ struct prof_report_info {
 	const char *name;  /* "top" */
 	const char *about; /* one line */
 	bool needs_symbol; /* .symbol must be set */
+	bool has_json;     /* as JSON too: where .json is set, or as "json" */
 };
 
 /* The reports in the order of the list; NULL at its end. */

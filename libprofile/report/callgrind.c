@@ -303,7 +303,8 @@ done:
 }
 
 const struct report callgrind_report = {
-	.info = { "callgrind", "the graph by address, for kcachegrind", false },
+	.info = { "callgrind", "the graph by address, for kcachegrind",
+	          false, false },
 	.flags = REPORT_ALL_NODES | REPORT_OF_ADDRESSES | REPORT_INLINES |
 	         REPORT_OBJECTS | REPORT_TREE | REPORT_SMALL_UNIT,
 	.write = write_callgrind,

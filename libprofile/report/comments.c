@@ -16,6 +16,6 @@ static enum prof_status write_comments(struct reporting *r,
 }
 
 const struct report comments_report = {
-	.info = { "comments", "the comments in the profile", false },
+	.info = { "comments", "the comments in the profile", false, false },
 	.write = write_comments,
 };

@@ -24,7 +24,7 @@
 #define SIGMAS 3
 
 static const struct report diff_report = {
-	.info = { "diff", "two profiles compared", false },
+	.info = { "diff", "two profiles compared", false, true },
 	.flags = REPORT_ALL_NODES,
 };
 

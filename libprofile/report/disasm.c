@@ -487,7 +487,7 @@ static enum prof_status write_disasm(struct reporting *r,
 
 const struct report disasm_report = {
 	.info = { "disasm", "the instructions of what matches REGEX, annotated",
-	          true },
+	          true, false },
 	.flags = REPORT_ALL_NODES | REPORT_OF_ADDRESSES | REPORT_NO_INLINES |
 	         REPORT_OBJECTS | REPORT_ANY_EDGES,
 	.write = write_disasm,

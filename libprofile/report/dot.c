@@ -633,7 +633,7 @@ static enum prof_status write_dot(struct reporting *r, struct prof_error *err)
 }
 
 const struct report dot_report = {
-	.info = { "dot", "the call graph for graphviz", false },
+	.info = { "dot", "the call graph for graphviz", false, false },
 	.flags = REPORT_VISUAL | REPORT_TREE,
 	.write = write_dot,
 };

@@ -254,7 +254,7 @@ static enum prof_status write_flame(struct reporting *r,
 }
 
 const struct report flame_report = {
-	.info = { "flame", "a flame graph for the terminal", false },
+	.info = { "flame", "a flame graph for the terminal", false, false },
 	.flags = REPORT_ALL_NODES,
 	.write = write_flame,
 };

@@ -130,21 +130,43 @@ static bool make_objects(struct frames_maker *m)
 	if (!vec_reserve(&m->objects, p->mappings.n, m->a))
 		return false;
 	for (size_t i = 0; i < p->mappings.n; i++) {
+		struct prof_str file = profile_string(p,
+			p->mappings.data[i].file);
 		uint32_t id;
 
-		if (!add_string(m, &id,
-		                profile_string(p, p->mappings.data[i].file)))
+		if ((m->parts & FRAME_ANY_OBJECT) != 0 && file.len > 0)
+			file = path_base(file);
+		if (!add_string(m, &id, file))
 			return false;
 		vec_put(&m->objects, id);
 	}
 	return true;
 }
 
+/* What tells a frame from others. */
+static struct frame frame_key(const struct frames_maker *m, struct frame f)
+{
+	if ((m->parts & FRAME_ANY_FILE) != 0 && f.name != 0)
+		f.file = 0, f.start_line = 0;
+	if ((m->parts & FRAME_ANY_OBJECT) != 0 && f.name != 0)
+		f.object = 0, f.start_line = 0;
+	return f;
+}
+
+static bool is_same(const struct frames_maker *m, const struct frame *frame,
+                    const struct frame *key)
+{
+	const struct frame other = frame_key(m, *frame);
+
+	return !memcmp(&other, key, sizeof(other));
+}
+
 /* Appends the frame to the lines of the location at hand. */
 static bool add_frame(struct frames_maker *m, const struct frame *frame)
 {
 	struct frames *f = m->to;
-	uint64_t hash = hash_bytes(frame, sizeof(*frame), m->seed);
+	const struct frame key = frame_key(m, *frame);
+	uint64_t hash = hash_bytes(&key, sizeof(key), m->seed);
 	uint32_t id;
 	size_t slot;
 
@@ -155,7 +177,7 @@ static bool add_frame(struct frames_maker *m, const struct frame *frame)
 	     (id = m->index.slots[slot].id) != 0;
 	     slot = hash_index_next(&m->index, slot))
 		if (m->index.slots[slot].tag == hash_tag(hash) &&
-		    !memcmp(&f->all.data[id - 1], frame, sizeof(*frame)))
+		    is_same(m, &f->all.data[id - 1], &key))
 			break;
 	if (id == 0) {
 		vec_put(&f->all, *frame);

@@ -29,7 +29,11 @@ enum frame_parts {
 	FRAME_LINE = 4,
 	FRAME_ADDRESS = 8,
 	FRAME_INLINED = 16, /* all lines of a location, not the outermost */
-	FRAME_OBJECT = 32   /* the mapping's file even where there is a name */
+	FRAME_OBJECT = 32,  /* the mapping's file even where there is a name */
+	/* Do not tell frames apart: a frame has the first one's. Of objects
+	   without a name their last elements do. */
+	FRAME_ANY_FILE = 64,
+	FRAME_ANY_OBJECT = 128
 };
 
 struct frames {

@@ -17,7 +17,7 @@ struct prof_graph {
 };
 
 static const struct report graph_report = {
-	.info = { "graph", "the call graph", false },
+	.info = { "graph", "the call graph", false, false },
 	.flags = REPORT_NO_LIMIT | REPORT_TREE,
 };
 

@@ -393,18 +393,33 @@ static const char *write_until(struct output *out, const char *page,
 	return at + strlen(marker);
 }
 
+/*
+ * Of a function there is told where it is. Functions of one name in two files
+ * are two, but for a difference: what was built in two folders is one program
+ * there.
+ */
+static unsigned told_parts(const struct reporting *r)
+{
+	enum prof_granularity granularity = r->o.granularity;
+	unsigned parts = frame_parts(granularity) | FRAME_OBJECT;
+	bool is_diff = is_difference(r->p);
+
+	if (is_diff)
+		parts |= FRAME_ANY_OBJECT;
+	if (granularity == PROF_FUNCTIONS)
+		parts |= FRAME_FILE | (is_diff ? FRAME_ANY_FILE : 0u);
+	if (!r->o.no_inlines)
+		parts |= FRAME_INLINED;
+	return parts;
+}
+
 static bool html_init(struct html *h)
 {
 	const struct prof_allocator *a = h->r->a;
-	unsigned parts = frame_parts(h->r->o.granularity) | FRAME_OBJECT;
 
-	if (h->r->o.granularity == PROF_FUNCTIONS)
-		parts |= FRAME_FILE;
-	if (!h->r->o.no_inlines)
-		parts |= FRAME_INLINED;
 	h->interner = (struct interner){ .table = &h->strings,
 		                         .seed = hash_seed() };
-	if (!stack_tree_init(&h->tree, h->r, parts) ||
+	if (!stack_tree_init(&h->tree, h->r, told_parts(h->r)) ||
 	    !byte_table_begin(&h->strings, a) ||
 	    !label_units_init(&h->units, h->r->p, a) || !sort_samples(h) ||
 	    !number_sets(h))
@@ -452,7 +467,7 @@ done:
 
 const struct report html_report = {
 	.info = { "html", "a page with flame graph, table and call graph",
-	          false },
+	          false, false },
 	.flags = REPORT_ALL_NODES,
 	.write = write_html,
 };

@@ -421,6 +421,6 @@ static enum prof_status write_info(struct reporting *r, struct prof_error *err)
 }
 
 const struct report info_report = {
-	.info = { "info", "what is in the profile", false },
+	.info = { "info", "what is in the profile", false, true },
 	.write = write_info,
 };

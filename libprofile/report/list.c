@@ -338,7 +338,7 @@ static enum prof_status write_list(struct reporting *r, struct prof_error *err)
 
 const struct report list_report = {
 	.info = { "list", "the source of what matches REGEX, annotated",
-	          true },
+	          true, false },
 	.flags = REPORT_ALL_NODES | REPORT_OF_LINES | REPORT_OBJECTS |
 	         REPORT_ANY_EDGES,
 	.write = write_list,

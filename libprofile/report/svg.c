@@ -292,7 +292,7 @@ static enum prof_status write_svg(struct reporting *r, struct prof_error *err)
 }
 
 const struct report svg_report = {
-	.info = { "svg", "a still flame graph as a picture", false },
+	.info = { "svg", "a still flame graph as a picture", false, false },
 	.flags = REPORT_ALL_NODES,
 	.write = write_svg,
 };

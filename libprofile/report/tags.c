@@ -290,6 +290,6 @@ static enum prof_status write_tags(struct reporting *r, struct prof_error *err)
 }
 
 const struct report tags_report = {
-	.info = { "tags", "what was counted with which labels", false },
+	.info = { "tags", "what was counted with which labels", false, true },
 	.write = write_tags,
 };

@@ -77,13 +77,14 @@ done:
 }
 
 const struct report top_report = {
-	.info = { "top", "flat and cum of each node, heaviest first", false },
+	.info = { "top", "flat and cum of each node, heaviest first",
+	          false, true },
 	.flags = REPORT_NO_LIMIT | REPORT_ANY_EDGES,
 	.write = write_top,
 };
 
 const struct report text_report = {
-	.info = { "text", "the same as top", false },
+	.info = { "text", "the same as top", false, true },
 	.flags = REPORT_NO_LIMIT | REPORT_ANY_EDGES,
 	.write = write_top,
 };

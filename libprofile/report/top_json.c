@@ -119,7 +119,7 @@ done:
 }
 
 const struct report json_report = {
-	.info = { "json", "nodes and edges of the graph as JSON", false },
+	.info = { "json", "nodes and edges of the graph as JSON", false, true },
 	.flags = REPORT_NO_LIMIT,
 	.write = write_json,
 };

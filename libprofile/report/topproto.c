@@ -6,7 +6,7 @@
 #include "report/report.h"
 
 static const struct report topproto_report = {
-	.info = { "topproto", "the nodes of top as a profile", false },
+	.info = { "topproto", "the nodes of top as a profile", false, false },
 	.flags = REPORT_NO_LIMIT,
 };
 

@@ -208,6 +208,7 @@ static enum prof_status write_traces(struct reporting *r,
 }
 
 const struct report traces_report = {
-	.info = { "traces", "every sample with its labels and stack", false },
+	.info = { "traces", "every sample with its labels and stack",
+	          false, false },
 	.write = write_traces,
 };

@@ -109,12 +109,14 @@ static enum prof_status write_tree(struct reporting *r, struct prof_error *err)
 }
 
 const struct report tree_report = {
-	.info = { "tree", "each node with its callers and callees", false },
+	.info = { "tree", "each node with its callers and callees",
+	          false, true },
 	.write = write_tree,
 };
 
 const struct report peek_report = {
-	.info = { "peek", "callers and callees of what matches REGEX", true },
+	.info = { "peek", "callers and callees of what matches REGEX",
+	          true, false },
 	.flags = REPORT_ALL_NODES,
 	.write = write_tree,
 };

@@ -7,6 +7,8 @@
 The texts of pprof are in the corpus (PROFILE_CORPUS, or ../shared/corpus
 beside the source tree); without it those tests are skipped.
 """
+import base64
+import gzip
 import json
 import os
 import pathlib
@@ -50,6 +52,30 @@ def run(args, stdin=b"", code=0):
                           capture_output=True, check=False, timeout=60)
     assert done.returncode == code, (args, done.returncode, done.stderr)
     return done.stdout
+
+
+def page_frames(page):
+    """The names of the frames of an html page, sorted."""
+    text = page.split(b'type="text/plain">')[1].split(b"<")[0]
+    data = iter(gzip.decompress(base64.b64decode(text)))
+
+    def number():
+        byte, n, shift = 128, 0, 0
+        while byte > 127:
+            byte = next(data)
+            n |= (byte & 127) << shift
+            shift += 7
+        return n
+
+    strings = [bytes(next(data) for _ in range(number())).decode()
+               for _ in range(number())]
+    number() # the title
+    for _ in range(number()): # the header
+        number()
+    for _ in range(2 * number() + 2): # types, the first, is_diff
+        number()
+    return sorted(strings[[number() for _ in range(4)][0]]
+                  for _ in range(number()))
 
 
 def on_terminal(args, variables):
@@ -132,7 +158,27 @@ USAGE = [[], ["nothing"], ["diff", "one"], ["top", "--nodecount=x"],
          ["top", "--focus=("], ["top", "--normalize"],
          ["top", "--base=a", "--diff-base=a"], ["diff", "a", "b", "--base=c"],
          ["top", "--divide-by=inf"], ["top", "--divide-by=0x10"],
-         ["top", "--nodefraction=-1"], ["top", "--divide-by=0"]]
+         ["top", "--nodefraction=-1"], ["top", "--divide-by=0"],
+         ["flame", "--json"], ["peek", "A", "--json"], ["raw", "--json"],
+         ["traces", "--json"], ["list", "A", "--json"],
+         ["peek", __file__]]
+
+# One function in each of two folders.
+BUILT = """profile: 1
+sample_types: [n/count]
+mappings:
+- {file: /FOLDER/tp, start: 4096, limit: 8192}
+functions:
+- {fn: main, file: /FOLDER/tp.c, start: 1}
+- {fn: work, file: /FOLDER/tp.c, start: 9}
+locations:
+- {addr: 4096, map: 1, lines: [{f: 1, line: 2}]}
+- {addr: 5000, map: 1, lines: [{f: 2, line: 10}]}
+- {addr: 6000, map: 1}
+samples:
+- {v: [N], at: [2, 1]}
+- {v: [N], at: [3, 1]}
+"""
 
 # Old, new, condition, and the code to exit with.
 GATES = [
@@ -283,6 +329,26 @@ class Reports(unittest.TestCase):
                 with self.subTest(args=args[:1] + args[2:]):
                     self.assertIn(line, run(["top", *args, new]).decode()
                                   .split("\n"))
+
+    def test_folders(self):
+        with tempfile.TemporaryDirectory() as name:
+            old, new = (pathlib.Path(name, f) for f in ("old", "new"))
+            for path, n in ((old, "2"), (new, "5")):
+                path.write_text(BUILT.replace("FOLDER", path.name)
+                                .replace("N", n))
+            for args in ([new], ["--base", old, new],
+                         ["--diff-base", old, new]):
+                with self.subTest(args=args):
+                    self.assertEqual(page_frames(run(
+                        ["html", "--symbolize=none", *args])),
+                        ["[tp]", "main", "work"])
+
+    def test_empty_filter(self):
+        done = subprocess.run([PROFREPORT, "top", "--focus=zzz"],
+                              input=SEED.encode(), capture_output=True,
+                              check=True, timeout=60)
+        self.assertIn(b"note: --focus=zzz: no sample is left", done.stderr)
+        run(["top", "--focus=zzz", "--strict"], SEED, code=1)
 
     def test_gates(self):
         for old, new, condition, code in GATES:
