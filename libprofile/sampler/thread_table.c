@@ -23,6 +23,23 @@ void thread_table_wake(_Atomic uint32_t *word)
 	syscall(SYS_futex, word, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
 }
 
+/* Where this library is; by the linker. */
+extern const char __ehdr_start[] __attribute__((visibility("hidden")));
+extern const char etext[] __attribute__((visibility("hidden")));
+
+/* The frames above the program's, which called us to exit. */
+static void cut_own_frames(struct prof_thread_record *r)
+{
+	const size_t depth = sizeof(r->stack) / sizeof(r->stack[0]);
+	size_t n = 0;
+
+	while (n < depth && r->stack[n] > (uintptr_t)__ehdr_start &&
+	       r->stack[n] <= (uintptr_t)etext)
+		n++;
+	memmove(r->stack, r->stack + n, (depth - n) * sizeof(r->stack[0]));
+	memset(r->stack + depth - n, 0, n * sizeof(r->stack[0]));
+}
+
 void thread_table_take(struct thread_table *t)
 {
 	const uint32_t watcher = atomic_load(&t->watcher);
@@ -32,6 +49,8 @@ void thread_table_take(struct thread_table *t)
 	atomic_store(&t->n, 0);
 	prof_thread_records(&all, t->recs, THREAD_TABLE_MAX);
 	n = all < THREAD_TABLE_MAX ? all : THREAD_TABLE_MAX;
+	if (n > 0) /* the thread that we are in */
+		cut_own_frames(&t->recs[0]);
 	for (i = 0; i < n; i++) {
 		if (t->recs[i].tid != watcher)
 			continue;

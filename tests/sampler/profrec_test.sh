@@ -161,6 +161,12 @@ check "dump: the rest" [ "$(sum dump.raw cpu cpu/nanoseconds)" -gt \
 check "dump: threads" \
 	[ "$(sum dump.dump$n.thread.pb.gz "" thread/count)" -ge 3 ]
 check "threads at the exit" [ "$(sum dump.raw thread thread/count)" -eq 1 ]
+for end in return _exit; do
+	"$profrec" --thread -o thread.pb.gz -- "$busy" $end 2>err
+	check "threads, $end: a leaf" grep -q "100.0 %" err
+	check "threads, $end: not ours" \
+		[ "$(grep -c "thread_table\|preload" err)" -eq 0 ]
+done
 "$profrec" --dump=1 2>err
 check "dump of another" [ $? -eq 1 ]
 
