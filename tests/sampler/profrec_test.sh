@@ -54,12 +54,12 @@ n=${1:-0} i=0
 while [ $i -lt 100000 ]; do i=$((i + 1)); done
 [ "$n" -ge 3 ] || exec sh again $((n + 1))
 EOF
-for name in again.pb.gz again.raw; do
+for output in again.pb.gz again.raw; do
 	kind=
-	[ $name = again.pb.gz ] || kind=cpu
-	"$profrec" -q --cpu=1000 -o "$name" -- sh again
+	[ $output = again.pb.gz ] || kind=cpu
+	"$profrec" -q --cpu=1000 -o "$output" -- sh again
 	for nth in .before-exec .before-exec2 .before-exec3 ""; do
-		file=again$nth${name#again}
+		file=again$nth${output#again}
 		check "exec again: $file" \
 			[ "$(sum "$file" "$kind" cpu/nanoseconds)" -gt 0 ]
 	done
