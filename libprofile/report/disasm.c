@@ -124,12 +124,13 @@ static bool has_match(struct disasm *d, size_t begin, size_t end)
 static void put_symbol(void *ctx, uint64_t address, struct prof_str name)
 {
 	struct disasm *d = ctx;
-	struct asm_symbol *last = d->symbols.data + d->symbols.n - 1;
+	struct asm_symbol *last =
+		d->symbols.n > 0 ? &d->symbols.data[d->symbols.n - 1] : NULL;
 	uint32_t binary = (uint32_t)d->binaries.n - 1;
 	struct asm_symbol s = { address, UINT64_MAX, 0, binary, false };
 
 	s.is_matched = regex_matches(d->re, name);
-	if (d->symbols.n > 0 && last->binary == binary) {
+	if (last && last->binary == binary) {
 		/* Of names for the same address, the first that matches. */
 		if (last->start == address && (last->is_matched ||
 		                               !s.is_matched))
