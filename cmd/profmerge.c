@@ -228,9 +228,14 @@ static unsigned output_flags(const struct profmerge *c)
 
 static struct teller output_teller(struct profmerge *c)
 {
-	return (struct teller){ &tool, &c->settings, &c->progress,
-	                        strcmp(c->output_name, "-") ?
-	                        c->output_name : "stdout", false };
+	return (struct teller){
+		.tool = &tool,
+		.settings = &c->settings,
+		.progress = &c->progress,
+		.file = strcmp(c->output_name, "-") != 0 ? c->output_name
+		                                         : "stdout",
+		.is_strict = c->reading.options.strict,
+	};
 }
 
 static int write_merged(struct profmerge *c, const struct prof_profile *p,

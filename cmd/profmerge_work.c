@@ -196,7 +196,11 @@ static bool worker_init(struct worker *w, struct profmerge *c)
 {
 	*w = (struct worker){
 		.c = c,
-		.teller = { c->tool, &c->settings, &c->progress, NULL },
+		.teller = {
+			.tool = c->tool,
+			.settings = &c->settings,
+			.progress = &c->progress,
+		},
 	};
 	w->notes = teller_notes(&w->teller);
 	/* Where addresses are limited there is none, and malloc will do. */
