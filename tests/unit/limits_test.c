@@ -122,7 +122,7 @@ static const struct bomb {
 	{ "empty mappings", "pprof", TYPE STRINGS, "3{}", 31000000, "",
 	  "mapping without an id" },
 	{ "empty samples", "pprof", TYPE STRINGS, "2{}", 31000000, "",
-	  "0 values" },
+	  "no values" },
 	{ "empty strings", "pprof", TYPE STRINGS, "6''", 31000000, "",
 	  "max_items" },
 	{ "empty sample types", "pprof", STRINGS, "1{}", 31000000, "",
